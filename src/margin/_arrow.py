@@ -1,0 +1,119 @@
+"""The one door to pyarrow below `io`: imported when used, and only asked for buffers.
+
+Anything that speaks the Arrow C interface (``__arrow_c_stream__``, ``__arrow_c_array__``) comes in here: pyarrow, polars, pandas,
+duckdb relations. A stream may be readable only once, so it is read once, into memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from margin.errors import DataError, MissingExtraError
+
+
+def pyarrow(purpose: str = "reading Arrow data") -> Any:
+    """The module pyarrow; `MissingExtraError` where it is not installed."""
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise MissingExtraError(purpose, "pyarrow") from error
+    return pyarrow
+
+
+def is_arrow(values: object) -> bool:
+    """Whether an object hands out Arrow data."""
+    return hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__")
+
+
+def read_table(source: object) -> Any:
+    """All of a stream of record batches as a `pyarrow.Table`."""
+    pa = pyarrow()
+    if isinstance(source, pa.Table):
+        return source
+    try:
+        return pa.table(source)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise DataError(f"{type(source).__name__} cannot be read as an Arrow table: {error}") from error
+
+
+def read_column(values: object) -> Any:
+    """A column as a `pyarrow.ChunkedArray`."""
+    pa = pyarrow()
+    if isinstance(values, pa.ChunkedArray):
+        return values
+    if isinstance(values, pa.Array):
+        return pa.chunked_array([values])
+    try:
+        if hasattr(values, "__arrow_c_stream__"):
+            return pa.chunked_array(values)
+        return pa.chunked_array([pa.array(values)])
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise DataError(f"{type(values).__name__} cannot be read as an Arrow column: {error}") from error
+
+
+def is_null(column: Any) -> NDArray[np.bool_] | None:
+    """Where a column is null, None if nowhere."""
+    if column.null_count == 0:
+        return None
+    return np.concatenate([chunk.is_null().to_numpy(zero_copy_only=False) for chunk in column.chunks])
+
+
+def string_buffers(column: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """UTF-8 bytes and offsets of a string column without nulls. No Python string is made.
+
+    Returns
+    -------
+    data : ndarray of uint8
+        Shares memory with Arrow where there is one chunk.
+    offsets : ndarray of int64, shape (n + 1,)
+    """
+    pa = pyarrow()
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        column = column.cast(pa.large_string())
+    pieces: list[NDArray[np.uint8]] = []
+    offsets = np.zeros(len(column) + 1, dtype=np.int64)
+    row = size = 0
+    for chunk in column.chunks:
+        if not len(chunk):
+            continue
+        _, offset_buffer, data_buffer = chunk.buffers()
+        kind = np.dtype(np.int64 if pa.types.is_large_string(chunk.type) else np.int32)
+        own = np.frombuffer(offset_buffer, kind, len(chunk) + 1, chunk.offset * kind.itemsize)
+        first, last = int(own[0]), int(own[-1])
+        if last > first:
+            pieces.append(np.frombuffer(data_buffer, np.uint8, last - first, first))
+        np.add(own[1:], size - first, out=offsets[row + 1 : row + 1 + len(chunk)])
+        row += len(chunk)
+        size += last - first
+    if len(pieces) == 1:
+        return pieces[0], offsets
+    return np.concatenate([np.zeros(0, np.uint8), *pieces]), offsets
+
+
+def fill(column: Any, arrow_type: Any, dtype: type[np.generic], missing: object) -> NDArray[Any]:
+    """A column cast to `arrow_type` as one numpy array, `missing` where it is null; no copy where there is one chunk without nulls.
+
+    Raises
+    ------
+    DataError
+        If a value does not survive the cast.
+    """
+    pa = pyarrow()
+    pieces = []
+    for chunk in column.chunks:
+        try:
+            cast = chunk if chunk.type == arrow_type else chunk.cast(arrow_type)
+        except pa.ArrowException as error:
+            raise DataError(str(error).rstrip(".")) from error
+        if cast.null_count:
+            piece = cast.fill_null(pa.scalar(0, arrow_type)).to_numpy(zero_copy_only=False).astype(dtype)
+            piece[cast.is_null().to_numpy(zero_copy_only=False)] = missing
+        else:
+            piece = cast.to_numpy(zero_copy_only=False)
+        pieces.append(piece)
+    if len(pieces) == 1:
+        return np.ascontiguousarray(pieces[0], dtype=dtype)
+    return np.concatenate([np.zeros(0, dtype), *pieces]).astype(dtype, copy=False)

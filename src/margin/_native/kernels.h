@@ -1,0 +1,47 @@
+/* The micro-kernels: loops over arrays that gain from wide vectors, compiled once per instruction set.
+ *
+ * kernels.c is compiled as base, v3 and v4 (the x86-64 levels with AVX2 and AVX-512) and yields one table of functions each;
+ * dispatch.c, compiled for the base, knows which of them this machine can run. Nothing here checks its arguments: _core.pyx
+ * has. All flags keep IEEE semantics and contraction is off, so that every instruction set returns the same bits: pricing
+ * writes its fused multiply-adds out, aggregation has none and so agrees with scipy.sparse.
+ */
+#ifndef MARGIN_KERNELS_H
+#define MARGIN_KERNELS_H
+
+#include <stdint.h>
+
+#if defined(_MSC_VER)
+#define KERNEL_INLINE static __forceinline
+#define restrict __restrict
+#elif defined(__GNUC__)
+#define KERNEL_INLINE static inline __attribute__((always_inline, unused))
+#else
+#define KERNEL_INLINE static inline
+#endif
+
+typedef struct {
+    const char *isa;
+
+    /* Price and delta of n options. */
+    void (*black76)(int64_t n, const double *forward, const double *strike, const double *years, const double *vol,
+                    const double *sign, double *price, double *delta);
+
+    /* Price of n options under n_scenarios each.
+     * growth and log_growth [unit, scenario] are scratch for 1 + move and its logarithm; deviation and its inverse [vol] too. */
+    void (*black76_grid)(int64_t n, int64_t n_units, int64_t n_scenarios, int64_t n_vols, const double *forward,
+                         const double *strike, const double *years, const double *sign, const double *vols,
+                         const int32_t *unit, const double *move, const int32_t *vol_index, double *growth,
+                         double *log_growth, double *deviation, double *inverse, double *price);
+
+    /* total[s] = sum over the lines of quantity * table[row, s], in line order from 0.0; width is a multiple of 8. */
+    void (*combine)(int64_t n_lines, const int32_t *row, const double *quantity, const double *table, int64_t width,
+                    double *total);
+
+    /* Lowest of profit[s] + relief[s] and the first s that has it; nan if there is one. */
+    double (*lowest)(int64_t n_scenarios, const double *profit, const double *relief, int32_t *scenario);
+} margin_kernels;
+
+/* The tables this machine can run, the widest last, and their number. */
+int margin_available(const margin_kernels **tables);
+
+#endif

@@ -1,0 +1,377 @@
+"""The slow twin of every kernel in ``_core``: plain Python, written to be read and to judge the fast one.
+
+Never optimised. Sums run in line order from 0.0, products are rounded before they are added, so that every kernel here
+returns the same bits as the compiled one; Black-76 alone is compared with a tolerance (see `black76`). A nan that comes in
+comes out: it is never lost in a comparison, so that it cannot turn into a zero margin.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    import numpy.typing as npt
+
+    Float = npt.NDArray[np.float64]
+    Int32 = npt.NDArray[np.int32]
+    Int64 = npt.NDArray[np.int64]
+    UInt8 = npt.NDArray[np.uint8]
+
+SMALLEST_DEVIATION: Final = 1e-16
+"""Below this ``vol * sqrt(years)`` an option is worth its intrinsic value (the difference is under 1e-16 of the forward)."""
+
+
+# Identifiers to dense codes
+
+
+def encode_bytes(data: UInt8, offsets: Int64) -> tuple[Int32, Int64]:
+    """Number distinct byte strings in order of first occurrence; returns the codes and each code's first position."""
+    _dtypes(data=(data, "u1", 1), offsets=(offsets, "i8", 1))
+    return _encode(_strings("offsets", data, offsets))
+
+
+def encode_int64(values: Int64) -> tuple[Int32, Int64]:
+    """Number distinct integers in order of first occurrence; returns the codes and each code's first position."""
+    _dtypes(values=(values, "i8", 1))
+    return _encode(values.tolist())
+
+
+def lookup_bytes(vocabulary_data: UInt8, vocabulary_offsets: Int64, data: UInt8, offsets: Int64) -> Int32:
+    """Position of each byte string in a vocabulary, the first if it is there twice, -1 if it is missing."""
+    _dtypes(
+        vocabulary_data=(vocabulary_data, "u1", 1),
+        vocabulary_offsets=(vocabulary_offsets, "i8", 1),
+        data=(data, "u1", 1),
+        offsets=(offsets, "i8", 1),
+    )
+    vocabulary = _strings("vocabulary_offsets", vocabulary_data, vocabulary_offsets)
+    return _lookup(vocabulary, _strings("offsets", data, offsets))
+
+
+def lookup_int64(vocabulary: Int64, values: Int64) -> Int32:
+    """Position of each integer in a vocabulary, the first if it is there twice, -1 if it is missing."""
+    _dtypes(vocabulary=(vocabulary, "i8", 1), values=(values, "i8", 1))
+    return _lookup(vocabulary.tolist(), values.tolist())
+
+
+def _encode(keys: Sequence[Hashable]) -> tuple[Int32, Int64]:
+    known: dict[Hashable, int] = {}
+    first = []
+    codes = []
+    for position, key in enumerate(keys):
+        if key not in known:
+            known[key] = len(first)
+            first.append(position)
+        codes.append(known[key])
+    return np.array(codes, np.int32), np.array(first, np.int64)
+
+
+def _lookup(vocabulary: Sequence[Hashable], keys: Sequence[Hashable]) -> Int32:
+    known: dict[Hashable, int] = {}
+    for position, key in enumerate(vocabulary):
+        known.setdefault(key, position)
+    return np.array([known.get(key, -1) for key in keys], np.int32)
+
+
+def _strings(name: str, data: UInt8, offsets: Int64) -> list[bytes]:
+    _check_start(name, offsets, len(data))
+    text = data.tobytes()
+    bounds = offsets.tolist()
+    return [text[begin:end] for begin, end in zip(bounds, bounds[1:], strict=False)]
+
+
+# Lines to groups
+
+
+def group(major: Int32, minor: Int32 | None, n_major: int) -> tuple[Int64, Int64]:
+    """Stable order of lines by (major, minor), and where each major begins in it."""
+    _dtypes(major=(major, "i4", 1))
+    _check_count("n_major", n_major)
+    if minor is not None:
+        _dtypes(minor=(minor, "i4", 1))
+        _check_length("minor", minor, len(major))
+    _check_codes("major", major, n_major)
+    lines: list[list[int]] = [[] for _ in range(n_major)]
+    for line, owner in enumerate(major.tolist()):
+        lines[owner].append(line)
+    start = [0]
+    order: list[int] = []
+    minors = None if minor is None else minor.tolist()
+    for segment in lines:
+        if minors is not None:
+            segment.sort(key=minors.__getitem__)
+        order += segment
+        start.append(len(order))
+    return np.array(start, np.int64), np.array(order, np.int64)
+
+
+def segment_sum(start: Int64, values: Float) -> Float:
+    """Sum of each segment's values, left to right."""
+    _dtypes(start=(start, "i8", 1), values=(values, "f8", 1))
+    _check_start("start", start, len(values))
+    numbers = values.tolist()
+    sums = []
+    for segment in _segments(start):
+        total = 0.0
+        for line in segment:
+            total += numbers[line]
+        sums.append(total)
+    return np.array(sums, np.float64)
+
+
+def line_sums(start: Int64, row: Int32, quantity: Float, coefficient: Float, side: int) -> Float:
+    """Sum of quantity times the row's coefficient over each segment; side 1 longs only, -1 shorts only, 2 gross."""
+    _dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 1))
+    if side not in {-1, 0, 1, 2}:
+        message = f"side is {side}; expected 0 (net), 1 (long), -1 (short) or 2 (gross)"
+        raise ValueError(message)
+    _check_lines(start, row, quantity, len(coefficient))
+    rows, quantities, coefficients = row.tolist(), quantity.tolist(), coefficient.tolist()
+    sums = []
+    for segment in _segments(start):
+        total = 0.0
+        for line in segment:
+            held = quantities[line]
+            if (side == 1 and held <= 0) or (side == -1 and held >= 0):
+                continue
+            total += (abs(held) if side == 2 else held) * coefficients[rows[line]]
+        sums.append(total)
+    return np.array(sums, np.float64)
+
+
+def tiers(
+    amount: Float,
+    table: Int32,
+    table_start: Int64 | Int32,
+    floor: Float,
+    rate: Float,
+    slope: Float,
+    deduction: Float,
+    closed: str,
+) -> Float:
+    """``amount * (rate + slope * amount) - deduction`` of the tier that each amount falls into.
+
+    A table's tiers are ``table_start[t] .. table_start[t + 1]``, floors rising. The tier is the last with floor <= amount
+    (closed "left") or floor < amount ("right"); the first if there is none.
+    """
+    _dtypes(
+        amount=(amount, "f8", 1),
+        table=(table, "i4", 1),
+        table_start=(table_start, "i4", 1),
+        floor=(floor, "f8", 1),
+        rate=(rate, "f8", 1),
+        slope=(slope, "f8", 1),
+        deduction=(deduction, "f8", 1),
+    )
+    if closed not in {"left", "right"}:
+        message = f"closed is {closed!r}; expected 'left' or 'right'"
+        raise ValueError(message)
+    _check_length("table", table, len(amount))
+    for name, column in (("rate", rate), ("slope", slope), ("deduction", deduction)):
+        _check_length(name, column, len(floor))
+    _check_start("table_start", table_start, len(floor))
+    bounds, floors = table_start.tolist(), floor.tolist()
+    _check_codes("table", table, len(bounds) - 1)
+    for begin, end in zip(bounds, bounds[1:], strict=False):
+        for k in range(begin, end):
+            if not (floors[k] == floors[k] if k == begin else floors[k - 1] < floors[k]):
+                message = f"floor[{k}] is {floors[k]!r}; the floors of a table must rise"
+                raise ValueError(message)
+    for position, code in enumerate(table.tolist()):
+        if bounds[code] == bounds[code + 1]:
+            message = f"table[{position}] is {code}; that table has no tiers"
+            raise ValueError(message)
+    bisect = bisect_right if closed == "left" else bisect_left
+    results = []
+    for a, code in zip(amount.tolist(), table.tolist(), strict=True):
+        begin, end = bounds[code], bounds[code + 1]
+        k = max(begin, bisect(floors, a, begin, end) - 1)
+        results.append(a * (float(rate[k]) + float(slope[k]) * a) - float(deduction[k]))
+    return np.array(results, np.float64)
+
+
+# Options
+
+
+def black76(forward: Float, strike: Float, years: Float, vol: Float, sign: Float) -> tuple[Float, Float]:
+    """Undiscounted Black-76 price and delta (by the forward) of each option; sign is 1 for a call, -1 for a put.
+
+    Intrinsic value and step delta where nothing is left to happen: years, vol, forward or strike <= 0.
+    The compiled kernel agrees to 2e-15 of max(forward, strike).
+    """
+    columns = {"forward": forward, "strike": strike, "years": years, "vol": vol, "sign": sign}
+    for name, column in columns.items():
+        _dtypes(**{name: (column, "f8", 1)})
+        _check_length(name, column, len(forward))
+    _check_signs(sign)
+    results = [_black76(*option) for option in zip(*(column.tolist() for column in columns.values()), strict=True)]
+    price, delta = zip(*results, strict=True) if results else ((), ())
+    return np.array(price, np.float64), np.array(delta, np.float64)
+
+
+def black76_grid(
+    forward: Float, strike: Float, years: Float, sign: Float, vols: Float, unit: Int32, move: Float, vol_index: Int32
+) -> Float:
+    """Undiscounted Black-76 price of each option under each scenario.
+
+    Under scenario s option i has the forward ``forward[i] * (1 + move[unit[i], s])`` and the vol ``vols[i, vol_index[s]]``.
+    """
+    n, n_scenarios = len(forward), len(vol_index)
+    _dtypes(vols=(vols, "f8", 2), unit=(unit, "i4", 1), move=(move, "f8", 2), vol_index=(vol_index, "i4", 1))
+    for name, column in (("forward", forward), ("strike", strike), ("years", years), ("sign", sign)):
+        _dtypes(**{name: (column, "f8", 1)})
+        _check_length(name, column, n)
+    _check_length("vols", vols, n)
+    _check_length("unit", unit, n)
+    _check_signs(sign)
+    _check_codes("unit", unit, len(move))
+    _check_codes("vol_index", vol_index, vols.shape[1])
+    if move.shape[1] != n_scenarios:
+        message = f"move has {move.shape[1]} columns; expected {n_scenarios}, the length of vol_index"
+        raise ValueError(message)
+    price = np.zeros((n, n_scenarios))
+    for i in range(n):
+        for s in range(n_scenarios):
+            shocked = float(forward[i]) * (1.0 + float(move[unit[i], s]))
+            option = (shocked, float(strike[i]), float(years[i]), float(vols[i, vol_index[s]]), float(sign[i]))
+            price[i, s] = _black76(*option)[0]
+    return price
+
+
+def _black76(forward: float, strike: float, years: float, vol: float, sign: float) -> tuple[float, float]:
+    gain = sign * (forward - strike)
+    deviation = 0.0 if years <= 0 or vol <= 0 else vol * math.sqrt(years)
+    if math.isnan(gain) or math.isnan(deviation):
+        return math.nan, math.nan
+    if deviation < SMALLEST_DEVIATION or forward <= 0 or strike <= 0:
+        return max(gain, 0.0), sign * (1.0 if gain > 0 else 0.5 if gain == 0 else 0.0)
+    moneyness = math.log(forward / strike) / deviation
+    d1, d2 = moneyness + deviation / 2, moneyness - deviation / 2
+    price = sign * (forward * _normal(sign * d1) - strike * _normal(sign * d2))
+    return max(price, gain, 0.0), sign * _normal(sign * d1)
+
+
+def _normal(x: float) -> float:
+    return math.erfc(-x / math.sqrt(2)) / 2
+
+
+# Scenarios
+
+
+def stress(
+    start: Int64, unit: Int32, row: Int32, quantity: Float, table: Float, relief: Float, n_scenarios: int
+) -> tuple[Float, Int32]:
+    """Worst loss of each group over the scenarios (a loss is positive, never below 0), and the scenario that gives it.
+
+    A group's P&L under scenario s is the sum of ``quantity * table[row, s]`` over its lines plus ``relief[unit, s]``.
+    The scenario is the first with the lowest P&L, -1 for a group without lines.
+    """
+    _dtypes(unit=(unit, "i4", 1), relief=(relief, "f8", 2))
+    _check_scenarios(start, row, quantity, table, n_scenarios)
+    _check_length("unit", unit, len(start) - 1)
+    _check_codes("unit", unit, len(relief))
+    if relief.shape[1] != table.shape[1]:
+        message = f"relief has {relief.shape[1]} columns; expected {table.shape[1]}, as many as table"
+        raise ValueError(message)
+    profit = accumulate(start, row, quantity, table, n_scenarios).tolist()
+    worst, scenario = [], []
+    for g, code in enumerate(unit.tolist()):
+        lowest, where = math.inf, -1
+        for s in range(n_scenarios):
+            value = profit[g][s] + float(relief[code, s])
+            if value < lowest or where < 0 or (math.isnan(value) and not math.isnan(lowest)):
+                lowest, where = value, s
+        worst.append(0.0 if lowest >= 0 else -lowest)
+        scenario.append(where if start[g] < start[g + 1] else -1)
+    return np.array(worst, np.float64), np.array(scenario, np.int32)
+
+
+def accumulate(start: Int64, row: Int32, quantity: Float, table: Float, n_scenarios: int) -> Float:
+    """P&L of each group under each scenario: the sum of ``quantity * table[row]`` over its lines."""
+    _check_scenarios(start, row, quantity, table, n_scenarios)
+    profit = []
+    for segment in _segments(start):
+        total = [0.0] * n_scenarios
+        for line in segment:
+            held = float(quantity[line])
+            values = table[row[line]].tolist()
+            total = [total[s] + held * values[s] for s in range(n_scenarios)]
+        profit.append(total)
+    return np.array(profit, np.float64).reshape(len(start) - 1, n_scenarios)
+
+
+# Checks: the same, with the same words, as in the compiled kernels
+
+
+def _dtypes(**arguments: tuple[Any, str, int]) -> None:
+    for name, (array, dtype, dimensions) in arguments.items():
+        if not isinstance(array, np.ndarray):
+            message = f"{name} is a {type(array).__name__}; expected an array"
+            raise TypeError(message)
+        if array.dtype != np.dtype(dtype) or array.ndim != dimensions or not array.flags.c_contiguous:
+            message = f"{name} is {array.ndim}-dimensional {array.dtype}; expected contiguous {dimensions}-d {dtype}"
+            raise ValueError(message)
+
+
+def _check_count(name: str, count: int) -> None:
+    if count < 0:
+        message = f"{name} is {count}; expected 0 or more"
+        raise ValueError(message)
+
+
+def _check_length(name: str, array: npt.NDArray[Any], expected: int) -> None:
+    if len(array) != expected:
+        message = f"{name} has {len(array)} items; expected {expected}"
+        raise ValueError(message)
+
+
+def _check_start(name: str, start: Int64 | Int32, limit: int) -> None:
+    if len(start) == 0:
+        message = f"{name} has 0 items; expected at least 1"
+        raise ValueError(message)
+    lowest = 0
+    for position, value in enumerate(start.tolist()):
+        if not lowest <= value <= limit:
+            message = f"{name}[{position}] is {value}; expected {lowest} <= {name}[{position}] <= {limit}"
+            raise ValueError(message)
+        lowest = value
+
+
+def _check_codes(name: str, codes: Int32, bound: int) -> None:
+    for position, code in enumerate(codes.tolist()):
+        if not 0 <= code < bound:
+            message = f"{name}[{position}] is {code}; expected 0 <= {name}[{position}] < {bound}"
+            raise ValueError(message)
+
+
+def _check_lines(start: Int64, row: Int32, quantity: Float, n_rows: int) -> None:
+    _check_length("quantity", quantity, len(row))
+    _check_start("start", start, len(row))
+    _check_codes("row", row, n_rows)
+
+
+def _check_scenarios(start: Int64, row: Int32, quantity: Float, table: Float, n_scenarios: int) -> None:
+    _dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), table=(table, "f8", 2))
+    width = table.shape[1]
+    if width % 8 or not 0 <= n_scenarios <= width:
+        message = f"table has {width} columns for {n_scenarios} scenarios; expected a multiple of 8, at least as many"
+        raise ValueError(message)
+    _check_lines(start, row, quantity, len(table))
+
+
+def _check_signs(sign: Float) -> None:
+    for position, value in enumerate(sign.tolist()):
+        if value not in {1.0, -1.0}:
+            message = f"sign[{position}] is {value!r}; expected 1.0 (call) or -1.0 (put)"
+            raise ValueError(message)
+
+
+def _segments(start: Int64 | Int32) -> list[range]:
+    bounds = start.tolist()
+    return [range(begin, end) for begin, end in zip(bounds, bounds[1:], strict=False)]

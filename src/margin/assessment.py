@@ -1,0 +1,282 @@
+"""The result of assessing a book: one row for each (account, pool)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from margin.ids import Ids, concat
+from margin.models.requirement import Prepared, Requirement, UnitResults
+from margin.pools.holdings import USD, Partition, PoolValue
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from margin.book import Book
+    from margin.explanation import Explanation
+    from margin.market import Market
+    from margin.regime import Regime
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int32]
+
+HEALTHY, RESTRICTED, LIQUIDATION = "healthy", "restricted", "liquidation"
+STATUSES = (HEALTHY, RESTRICTED, LIQUIDATION)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Results:
+    """Figures of pools as arrays; codes instead of names. Every array has shape (n_rows,)."""
+
+    account: Codes
+    name: Codes
+    currency: Codes
+    equity: Array
+    initial_collateral: Array
+    maintenance_collateral: Array
+    unrealised: Array
+    option_value: Array
+    initial: Array
+    maintenance: Array
+    components: Mapping[str, Array]
+    units: UnitResults | None
+
+    @classmethod
+    def of(cls, first: int, partition: Partition, value: PoolValue, requirement: Requirement) -> Results:
+        """Results of one block whose first account is `first`; units name their pool by its row."""
+        return cls(
+            account=partition.account + np.int32(first),
+            name=partition.name,
+            currency=partition.currency,
+            equity=value.equity,
+            initial_collateral=value.initial_collateral,
+            maintenance_collateral=value.maintenance_collateral,
+            unrealised=value.unrealised,
+            option_value=value.option_value,
+            initial=requirement.initial,
+            maintenance=requirement.maintenance,
+            components=requirement.components,
+            units=requirement.units,
+        )
+
+    @classmethod
+    def concatenated(cls, parts: Iterable[Results]) -> Results:
+        """Blocks behind each other."""
+        parts = list(parts)
+
+        def joined(name: str) -> Any:
+            return np.concatenate([getattr(part, name) for part in parts])
+
+        arrays = {name: joined(name) for name in cls.__slots__ if name not in {"components", "units"}}
+        components = {
+            name: np.concatenate([part.components[name] for part in parts]) for name in parts[0].components
+        }
+        return cls(**arrays, components=components, units=_joined_units(parts))
+
+
+def _joined_units(parts: list[Results]) -> UnitResults | None:
+    units = [part.units for part in parts if part.units is not None]
+    if not units:
+        return None
+    rows = np.cumsum([0, *(len(part.account) for part in parts[:-1])])
+    return UnitResults(
+        pool=np.concatenate([u.pool + np.int32(offset) for u, offset in zip(units, rows, strict=True)]),
+        unit=np.concatenate([u.unit for u in units]),
+        worst_loss=np.concatenate([u.worst_loss for u in units]),
+        scenario=np.concatenate([u.scenario for u in units]),
+        charges={name: np.concatenate([u.charges[name] for u in units]) for name in units[0].charges},
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Assessment:
+    """What every pool is worth and what it requires, in the pool's currency.
+
+    Attributes
+    ----------
+    regime : Regime
+    book : Book
+    market : Market
+    prepared : Prepared
+        The regime's model, ready for the market.
+    results : Results
+    timings : Mapping of str to float
+        Seconds spent to ``encode`` (look up and sort), ``price`` (market) and ``stress`` (accounts).
+
+    Notes
+    -----
+    A pool is ``liquidation`` when its maintenance margin reaches its collateral value (and is not zero, or the collateral is
+    negative), else ``restricted`` when its initial margin exceeds it, else ``healthy``.
+    """
+
+    regime: Regime
+    book: Book
+    market: Market
+    prepared: Prepared
+    results: Results
+    timings: Mapping[str, float]
+
+    def __len__(self) -> int:
+        """Number of rows: pools of accounts."""
+        return len(self.results.account)
+
+    @property
+    def initial_margin(self) -> Array:
+        """Initial margin, shape (n_rows,)."""
+        return self.results.initial
+
+    @property
+    def maintenance_margin(self) -> Array:
+        """Maintenance margin, shape (n_rows,)."""
+        return self.results.maintenance
+
+    @property
+    def available(self) -> Array:
+        """Collateral less initial margin; negative where short of it, shape (n_rows,)."""
+        return self.results.initial_collateral - self.results.initial
+
+    @property
+    def status(self) -> NDArray[np.int8]:
+        """Position in `STATUSES` of each row."""
+        r = self.results
+        reached = r.maintenance >= r.maintenance_collateral
+        liquidation = reached & ((r.maintenance > 0) | (r.maintenance_collateral < 0))
+        restricted = r.initial > r.initial_collateral
+        return np.where(liquidation, 2, np.where(restricted, 1, 0)).astype(np.int8)
+
+    def columns(self) -> dict[str, Any]:
+        """Every figure as a column: numpy arrays and `Ids`, each of length ``len(self)``.
+
+        ``collateral_value`` is what counts against the initial margin, after haircuts. ``utilisation`` is maintenance margin over
+        collateral, ``initial_utilisation`` initial margin over collateral; infinite where a requirement meets no collateral.
+        """
+        r = self.results
+        worst_unit, worst_scenario = self._worst()
+        return {
+            "account": self.book.accounts.take(r.account),
+            "pool": self._pool_names(),
+            "currency": _named((*self.market.currencies, "USD"), np.where(r.currency == USD, -1, r.currency)),
+            "equity": r.equity,
+            "collateral_value": r.initial_collateral,
+            "unrealised_pnl": r.unrealised,
+            "option_value": r.option_value,
+            "initial_margin": r.initial,
+            "maintenance_margin": r.maintenance,
+            **r.components,
+            "worst_unit": worst_unit,
+            "worst_scenario": worst_scenario,
+            "utilisation": _ratio(r.maintenance, r.maintenance_collateral),
+            "initial_utilisation": _ratio(r.initial, r.initial_collateral),
+            "available": self.available,
+            "status": _named(STATUSES, self.status),
+        }
+
+    def unit_columns(self) -> dict[str, Any]:
+        """One entry for each (pool, risk unit): worst loss, its scenario, and the unit's charges."""
+        r, units = self.results, self.results.units
+        if units is None:
+            return {}
+        label, names = self._labels(units.unit, units.scenario)
+        return {
+            "account": self.book.accounts.take(r.account[units.pool]),
+            "pool": self._pool_names().take(units.pool),
+            "unit": _named(self.prepared.units, units.unit),
+            "worst_loss": units.worst_loss,
+            "worst_scenario": _named(names, label),
+            **units.charges,
+        }
+
+    def to_arrow(self) -> pa.Table:
+        """The columns as a pyarrow table."""
+        from margin.io import to_arrow  # noqa: PLC0415 - pyarrow is an extra, imported when used
+
+        return to_arrow(self.columns())
+
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Write the columns to a Parquet file, under a temporary name until it is complete."""
+        from margin.io import write_parquet  # noqa: PLC0415
+
+        write_parquet(self.to_arrow(), path)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The columns as a pandas data frame."""
+        return self.to_arrow().to_pandas()
+
+    def to_polars(self) -> pl.DataFrame:
+        """The columns as a polars data frame."""
+        import polars as pl  # noqa: PLC0415
+
+        frame = pl.from_arrow(self.to_arrow())
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def explain(self, account: str | int) -> Explanation:
+        """How the requirement of one account comes about, down to its positions."""
+        from margin.explanation import explain  # noqa: PLC0415 - only when asked for
+
+        return explain(self.regime, self.book.select([account]), self.market)
+
+    def __repr__(self) -> str:
+        """Counts, totals and the first rows."""
+        from margin.text import assessment_text  # noqa: PLC0415
+
+        return assessment_text(self)
+
+    def _pool_names(self) -> Ids:
+        names = concat(_as_text(self.market.instruments), Ids.of([*self.market.currencies, "cross"]))
+        return names.take(np.where(self.results.name < 0, len(names) - 1, self.results.name))
+
+    def _worst(self) -> tuple[Ids, Ids]:
+        """Unit with the largest loss of each row and its scenario in words; empty where nothing is at risk."""
+        units = self.results.units
+        at = np.full(len(self), -1, dtype=np.int64)
+        if units is not None and len(units.pool):
+            starts = np.flatnonzero(np.diff(units.pool, prepend=-1))
+            largest = np.maximum.reduceat(units.worst_loss, starts)
+            is_worst = (units.worst_loss == np.repeat(largest, np.diff(starts, append=len(units.pool)))) & (
+                units.worst_loss > 0
+            )
+            rows = np.flatnonzero(is_worst)[::-1]
+            at[units.pool[rows]] = rows  # the first of equals stands last and wins
+        if units is None:
+            nothing = _named(("",), np.zeros(len(self), dtype=np.int64))
+            return nothing, nothing
+        label, names = self._labels(units.unit, units.scenario)
+        none = at < 0
+        safe = np.maximum(at, 0)
+        if not len(units.unit):
+            label = code = np.zeros(len(self), dtype=np.int64)
+        else:
+            code, label = units.unit[safe], label[safe]
+        return (
+            _named((*self.prepared.units, ""), np.where(none, len(self.prepared.units), code)),
+            _named((*names, ""), np.where(none, len(names), label)),
+        )
+
+    def _labels(self, unit: Codes, scenario: Codes) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+        """Code of each (unit, scenario) label, and all labels; there are few of them, so each is spelled once."""
+        n = self.prepared.n_scenarios
+        names = tuple(self.prepared.label(u, s) for u in range(len(self.prepared.units)) for s in range(n))
+        return unit.astype(np.int64) * n + scenario, names
+
+
+def _ratio(requirement: Array, collateral: Array) -> Array:
+    """Requirement over collateral: 0 where nothing is required, infinite where no collateral stands against it."""
+    ratio = np.divide(requirement, collateral, out=np.full(len(requirement), np.inf), where=collateral > 0)
+    return np.where((requirement == 0) & (collateral >= 0), 0.0, ratio)
+
+
+def _named(names: Iterable[str], code: NDArray[Any]) -> Ids:
+    return Ids.of(list(names)).take(code)
+
+
+def _as_text(ids: Ids) -> Ids:
+    return Ids.of([str(i) for i in ids]) if ids.is_integer else ids

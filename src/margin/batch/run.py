@@ -1,0 +1,183 @@
+"""The exchange-wide run: load, assess, check, write."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from margin import io, kernels
+from margin.assessment import Assessment
+from margin.batch.results import result_folder
+from margin.batch.summary import RunSummary, summarise
+from margin.errors import DataError
+from margin.market import Market
+from margin.regime import Regime
+
+ASSESSMENTS, UNITS, MANIFEST = "assessments.parquet", "units.parquet", "manifest.json"
+
+RATIOS = ("utilisation", "initial_utilisation")
+"""Columns that may be infinite: a requirement over no collateral."""
+
+Progress = Callable[[str, float], None]
+
+
+def run(
+    snapshot: str | Path,
+    output: str | Path,
+    *,
+    regime: Regime | Callable[[Market], Regime],
+    threads: int = 0,
+    units: bool = False,
+    strict: bool = False,
+    overwrite: bool = False,
+    on_progress: Progress | None = None,
+) -> RunSummary:
+    """Margin every account of a snapshot and write the results.
+
+    Parameters
+    ----------
+    snapshot : path
+        Folder of Parquet tables or JSON document; see `margin.io`.
+    output : path
+        Folder for ``assessments.parquet`` (a row per account and pool), ``manifest.json`` and, on request, ``units.parquet``.
+        They appear there when they are complete; a run that fails or is interrupted leaves nothing.
+    regime : Regime or callable
+        The rules, or a function of the market that gives them (parameters often follow the market's date).
+    threads : int
+        0 takes all processors. Results do not depend on it.
+    units : bool
+        Write a row per (account, pool, risk unit) with its worst loss, scenario and charges.
+    strict : bool
+        Reject duplicate (account, instrument) positions instead of summing them.
+    overwrite : bool
+        Replace results that the output folder holds.
+    on_progress : callable, optional
+        Called with the stage (load, assess, write) and the fraction of it that is done, from 0 to 1.
+
+    Returns
+    -------
+    RunSummary
+
+    Raises
+    ------
+    DataError
+        If the snapshot is wrong, or a result is not a finite number.
+    ParameterError
+        If a parameter that the book needs has no value.
+    OutputExistsError
+        If the output folder is not empty and `overwrite` is false.
+    """
+    show = on_progress or (lambda _stage, _done: None)
+    source, folder = Path(snapshot), Path(output)
+    clock = _Clock()
+    with (
+        result_folder(folder, (ASSESSMENTS, UNITS, MANIFEST), overwrite=overwrite) as partial,
+        ThreadPoolExecutor(1) as background,
+    ):
+        hashes = background.submit(_hashes, source)  # reads what is being read anyway, without the GIL
+        show("load", 0.0)
+        loaded = io.read_snapshot(source, strict=strict)
+        book, market = loaded.book, loaded.market
+        clock.lap("load")
+        show("load", 1.0)
+
+        rules = regime if isinstance(regime, Regime) else regime(market)
+        show("assess", 0.0)
+        n_accounts = len(book.accounts)
+        assessment = rules.assess(book, market, threads=threads, on_block=lambda done: show("assess", done / max(n_accounts, 1)))
+        _check_finite(assessment)
+        clock.lap("assess")
+        show("assess", 1.0)
+
+        show("write", 0.0)
+        assessment.to_parquet(partial(ASSESSMENTS))
+        if units:
+            io.write_table(partial(UNITS), assessment.unit_columns())
+        clock.lap("write")
+        summary = summarise(source, folder, assessment, seconds=clock.seconds, peak_memory=peak_memory())
+        manifest = _manifest(summary, assessment, files=hashes.result(), threads=threads)
+        partial(MANIFEST).write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    show("write", 1.0)
+    return summary
+
+
+class _Clock:
+    """Seconds between laps."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.seconds[stage] = now - self._last
+        self._last = now
+
+
+def peak_memory() -> int | None:
+    """Largest resident size of this process so far, in bytes; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _hashes(source: Path) -> dict[str, dict[str, Any]]:
+    """SHA-256 and size of every input file."""
+    files = [source] if source.is_file() else sorted(path for path in source.iterdir() if path.is_file())
+    hashes = {}
+    for path in files:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        hashes[path.name] = {"sha256": digest, "bytes": path.stat().st_size}
+    return hashes
+
+
+def _check_finite(assessment: Assessment) -> None:
+    """No number is written that is not one."""
+    for name, values in assessment.columns().items():
+        if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
+            continue
+        wrong = np.isnan(values) if name in RATIOS else ~np.isfinite(values)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            account = assessment.columns()["account"][row]
+            message = f"the result {values[row]} is not a finite number; nothing was written"
+            raise DataError(
+                message,
+                table="assessments",
+                column=name,
+                row=row,
+                key={"account": account},
+                value=values[row],
+                count=int(wrong.sum()),
+            )
+
+
+def _manifest(
+    summary: RunSummary, assessment: Assessment, *, files: dict[str, dict[str, Any]], threads: int
+) -> dict[str, Any]:
+    """What went into a run and what it gave, enough to repeat and to compare it."""
+    config = kernels.config()
+    return {
+        "format": 1,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "package": {"name": "margin-engine", "version": config.version},
+        "kernels": {"implementation": config.implementation, "isa": config.isa},
+        "threads": threads,
+        "regime": {"name": assessment.regime.name, "parameters": dict(assessment.regime.provenance)},
+        "files": files,
+        **asdict(summary),
+    }

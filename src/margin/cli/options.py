@@ -1,0 +1,107 @@
+"""Options that several commands share, and what they add up to: a regime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import numpy as np
+
+from margin import venues
+from margin.regime import Regime
+from margin.params import ACCEPTED, STATUSES
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SNAPSHOT_PARAMS = "params.toml"
+"""A parameter file in a snapshot's folder: the market that it belongs to needs it."""
+
+
+def snapshot_argument(function: F) -> F:
+    """SNAPSHOT: a folder of Parquet tables or a JSON document."""
+    return click.argument("snapshot", type=click.Path(exists=True, path_type=Path))(function)
+
+
+def regime_options(function: F) -> F:
+    """``--venue --mode --as-of --params --accept``: which rules, with the parameters of which day."""
+    for option in reversed(
+        (
+            click.option("--venue", required=True, type=click.Choice(venues.available()), help="Whose rules."),
+            click.option("--mode", required=True, help="Account mode; a wrong one lists those there are."),
+            click.option("--as-of", metavar="DATE", help="Day of the parameters [default: the snapshot's day]"),
+            params_option,
+            accept_option,
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def params_option(function: F) -> F:
+    """``--params FILE``, any number of them."""
+    return click.option(
+        "--params",
+        "files",
+        multiple=True,
+        metavar="FILE",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Parameter file (TOML) that adds to or overrides the venue's own; may be given several times.",
+    )(function)
+
+
+def accept_option(function: F) -> F:
+    """``--accept STATUS``, any number of them."""
+    return click.option(
+        "--accept",
+        multiple=True,
+        type=click.Choice(STATUSES),
+        help=f"Take parameters of this status; may be given several times [default: {', '.join(ACCEPTED)}]",
+    )(function)
+
+
+def threads_option(function: F) -> F:
+    """``--threads N``."""
+    return click.option(
+        "--threads", type=click.IntRange(min=0), default=0, show_default="one for each core", help="Threads to use."
+    )(function)
+
+
+def overwrite_option(function: F) -> F:
+    """``--overwrite``."""
+    return click.option("--overwrite", is_flag=True, help="Replace earlier results in the output folder.")(function)
+
+
+def day(time: np.datetime64) -> str:
+    """The UTC day of a snapshot's time."""
+    return str(time.astype("datetime64[D]"))
+
+
+def regime_of(
+    snapshot: Path,
+    time: np.datetime64,
+    *,
+    venue: str,
+    mode: str,
+    as_of: str | None,
+    files: Sequence[Path],
+    accept: Sequence[str],
+) -> Regime:
+    """The regime that the options describe, for a snapshot of a given time.
+
+    A snapshot that brings its own parameter file gets it, and says so on stderr. Unless ``--accept`` says otherwise its
+    illustrative values are taken too: the snapshot is made for them, and the result is marked as illustrative.
+    """
+    module = venues.load(venue)
+    if mode not in module.MODES:
+        message = f"{venue} has no mode {mode!r}; choose from {', '.join(module.MODES)}"
+        raise click.BadParameter(message, param_hint="--mode")
+    own = snapshot / SNAPSHOT_PARAMS
+    accepted = tuple(accept) or ACCEPTED
+    if own.is_file():
+        files = (own, *files)
+        accepted = tuple(accept) or STATUSES
+        click.echo(f"using the snapshot's own parameters, {own}", err=True)
+    regime: Regime = module.regime(mode, as_of=as_of or day(time), params=tuple(files), accept=accepted)
+    return regime

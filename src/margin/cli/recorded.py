@@ -1,0 +1,71 @@
+"""`margin-engine recorded`: recorded markets of a venue, as snapshots and as a check of the engine's prices."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import click
+
+from margin import venues
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _with_recordings() -> list[str]:
+    return [name for name in venues.available() if importlib.util.find_spec(f"{venues.__name__}.{name}.recorded")]
+
+
+def _arguments(function: F) -> F:
+    function = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))(function)
+    return click.option("--venue", required=True, type=click.Choice(_with_recordings()), help="Whose markets.")(function)
+
+
+def _module(venue: str) -> ModuleType:
+    return importlib.import_module(f"{venues.__name__}.{venue}.recorded")
+
+
+@click.group(short_help="Recorded markets: list, turn into snapshots, compare.")
+def recorded() -> None:
+    """Work with recorded markets: a FOLDER of files that third parties kept, described by the README beside them.
+
+    \b
+    Example:
+      margin-engine recorded list data --venue deribit
+      margin-engine recorded snapshot data 2026-02-05T21:29:37 -o crash --venue deribit
+    """
+
+
+@recorded.command("list", short_help="The instants that are recorded.")
+@_arguments
+def instants(folder: Path, venue: str) -> None:
+    """List the instants that FOLDER records."""
+    click.echo(_module(venue).render_list(folder))
+
+
+@recorded.command("snapshot", short_help="Write one instant as a snapshot.")
+@_arguments
+@click.argument("instant")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the snapshot.")
+def snapshot(folder: Path, venue: str, instant: str, output: Path) -> None:
+    """Write one INSTANT of FOLDER as a snapshot, with a few example accounts."""
+    module = _module(venue)
+    click.echo(module.render_chain(module.write_snapshot_of(folder, instant, output)))
+
+
+@recorded.command("reprice", short_help="Reprice every recorded mark.")
+@_arguments
+def reprice(folder: Path, venue: str) -> None:
+    """Reprice every recorded option from its recorded volatility and show how far it is from the recorded mark."""
+    click.echo(_module(venue).render_reprice(folder))
+
+
+@recorded.command("crash", short_help="The same accounts before and in a crash.")
+@_arguments
+def crash(folder: Path, venue: str) -> None:
+    """Margin the same accounts before and in the crash that FOLDER records."""
+    click.echo(_module(venue).render_crash(folder))

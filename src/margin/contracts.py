@@ -1,0 +1,73 @@
+"""Contract arithmetic: what one contract is worth, linear and inverse.
+
+Every array here has one entry per instrument of a market. *Settlement currency* is the quote currency of a linear contract
+and the base coin of an inverse one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from margin.market import OPTION, Market
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int32]
+
+
+def is_option(market: Market) -> NDArray[np.bool_]:
+    """Which instruments are options, shape (n,)."""
+    return np.asarray(market.kind == OPTION)
+
+
+def coin_per_contract(market: Market) -> Array:
+    """Size of one contract in coin, shape (n,).
+
+    Inverse perpetuals and futures are sized in quote currency, so their coin size is taken at the mark.
+    """
+    sized_in_quote = market.inverse & ~is_option(market)
+    return np.where(sized_in_quote, market.contract_size / market.mark, market.contract_size)
+
+
+def value_per_contract(market: Market) -> Array:
+    """Market value of one contract in settlement currency, shape (n,): coin size for inverse futures, else size times mark."""
+    sized_in_quote = market.inverse & ~is_option(market)
+    return np.where(sized_in_quote, market.contract_size / market.mark, market.contract_size * market.mark)
+
+
+def coin_value(market: Market, *, in_usd: bool) -> Array:
+    """What one coin of the underlying is worth at the index, shape (n,).
+
+    Parameters
+    ----------
+    market : Market
+    in_usd : bool
+        In USD, else in settlement currency (1 for an inverse contract).
+    """
+    settled = np.where(market.inverse, 1.0, market.index_price)
+    return settled * settlement_value(market) if in_usd else settled
+
+
+def settlement_value(market: Market) -> Array:
+    """USD per unit of settlement currency, shape (n,); an inverse contract's coin is valued at the contract's own index."""
+    return np.where(market.inverse, market.index_price, market.usd[market.settlement])
+
+
+def unrealised_pnl(market: Market, row: Index, quantity: Array, entry_price: Array | None) -> Array:
+    """Unrealised P&L of futures and perpetuals in settlement currency, one entry per position.
+
+    Linear ``size * (mark - entry)``, inverse ``size_in_quote * (1 / entry - 1 / mark)``. Options carry their whole value in
+    `option_value` instead, and positions without an entry price are settled to the mark: both give zero.
+    """
+    if entry_price is None:
+        return np.zeros(len(row))
+    mark = market.mark[row]
+    size = quantity * market.contract_size[row]
+    pnl = np.where(market.inverse[row], size * (1.0 / entry_price - 1.0 / mark), size * (mark - entry_price))
+    return np.where(is_option(market)[row], 0.0, pnl)
+
+
+def option_value(market: Market, row: Index, quantity: Array) -> Array:
+    """Market value of option positions in settlement currency, negative when short, one entry per position; zero for others."""
+    value = np.where(is_option(market), market.contract_size * market.mark, 0.0)
+    return quantity * value[row]

@@ -1,0 +1,111 @@
+"""A book in the terms of a market, ready to be cut into blocks of accounts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from margin import kernels
+from margin.book import Book
+from margin.contracts import option_value, unrealised_pnl
+from margin.errors import DataError
+from margin.market import Market
+from margin.pools.holdings import Holdings
+
+Codes = NDArray[np.int32]
+Offsets = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """A book in the terms of a market, its rows in the order of accounts.
+
+    Attributes
+    ----------
+    instrument_row : ndarray of int32, shape (n_book_instruments,)
+        Market row of each instrument of the book.
+    currency_row : ndarray of int32, shape (n_book_currencies,)
+    position_start, order_start, balance_start : ndarray of int64, shape (n_accounts + 1,)
+        Offsets into the following orders of rows, by account.
+    position_order, order_order, balance_order : ndarray of int64
+    """
+
+    book: Book
+    market: Market
+    instrument_row: Codes
+    currency_row: Codes
+    position_start: Offsets
+    position_order: Offsets
+    order_start: Offsets
+    order_order: Offsets
+    balance_start: Offsets
+    balance_order: Offsets
+
+    @classmethod
+    def of(cls, book: Book, market: Market) -> Encoded:
+        """Look up the book's instruments and currencies in the market and sort its rows by account."""
+        instrument_row, currency_row = book.resolve(market)
+        by_account = [
+            kernels.group(table.account, None, len(book.accounts)) for table in (book.positions, book.orders, book.balances)
+        ]
+        starts_and_orders = [array for pair in by_account for array in pair]
+        return cls(book, market, instrument_row, currency_row, *starts_and_orders)
+
+    def positions_of(self, first: int, last: int) -> Offsets:
+        """Position rows of a range of accounts."""
+        return self.position_order[self.position_start[first] : self.position_start[last]]
+
+    def orders_of(self, first: int, last: int) -> Offsets:
+        """Order rows of a range of accounts."""
+        return self.order_order[self.order_start[first] : self.order_start[last]]
+
+    def used_rows(self, *, in_usd: bool) -> NDArray[np.bool_]:
+        """Instruments in positions or orders; where pools count in USD also currencies with equity. Shape (n + m,)."""
+        book, market, n = self.book, self.market, len(self.market)
+        used = np.zeros(n + len(market.currencies), dtype=np.bool_)
+        used[self.instrument_row] = True
+        if in_usd:
+            held = np.unique(book.balances.currency[book.balances.amount != 0])
+            used[n + self.currency_row[held]] = True
+            used[n + market.settlement[self.instrument_row]] = True
+            self._check_prices(used[n:])
+        return used
+
+    def _check_prices(self, currencies: NDArray[np.bool_]) -> None:
+        for c in np.flatnonzero(currencies & np.isnan(self.market.usd)):
+            raise DataError(
+                f"currency {self.market.currencies[c]!r} is held and has no USD price",
+                table="currencies",
+                column="usd",
+                hint="Give its price, or leave its balances out.",
+            )
+
+    def holdings(self, positions: Offsets, orders: Offsets, first: int, last: int) -> Holdings:
+        """Positions, orders and balances of accounts ``first .. last - 1``, valued at the mark."""
+        book, market, n_accounts = self.book, self.market, last - first
+        held, resting = book.positions, book.orders
+        row = self.instrument_row[held.instrument[positions]]
+        quantity = held.quantity[positions]
+        entry = None if held.entry_price is None else held.entry_price[positions]
+        assigned = None if held.isolated_collateral is None else held.isolated_collateral[positions]
+        balances = self.balance_order[self.balance_start[first] : self.balance_start[last]]
+        n_currencies = len(market.currencies)
+        cell = (book.balances.account[balances] - first).astype(np.int64) * n_currencies
+        cell += self.currency_row[book.balances.currency[balances]]
+        amount = np.bincount(cell, weights=book.balances.amount[balances], minlength=n_accounts * n_currencies)
+        has_balance = np.zeros(n_accounts * n_currencies, dtype=np.bool_)
+        has_balance[cell] = True
+        return Holdings(
+            n_accounts=n_accounts,
+            account=held.account[positions] - np.int32(first),
+            row=row,
+            unrealised=unrealised_pnl(market, row, quantity, entry),
+            option_value=option_value(market, row, quantity),
+            isolated_collateral=assigned,
+            order_account=resting.account[orders] - np.int32(first),
+            order_row=self.instrument_row[resting.instrument[orders]],
+            balance=amount.reshape(n_accounts, n_currencies),
+            has_balance=has_balance.reshape(n_accounts, n_currencies),
+        )

@@ -1,0 +1,316 @@
+"""Identifiers as columns, and their encoding to dense codes.
+
+An account or an instrument is named by a string or an integer. Columns of names are long, so strings are kept as Arrow keeps
+them (one run of UTF-8 bytes and offsets into it), and everything that follows works on codes 0, 1, 2, ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from margin import _arrow, kernels
+from margin._sequences import id_buffers
+from margin.errors import DataError
+
+__all__ = ["Coded", "Ids", "concat", "merge"]
+
+Codes = NDArray[np.int32]
+
+# Rows handled at once where a temporary of several bytes per character is needed.
+_BLOCK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Ids:
+    """A column of identifiers, strings or integers.
+
+    Made by `Ids.of`. Either `values` is given (integers) or `data` and `offsets` (strings).
+
+    Attributes
+    ----------
+    values : ndarray of int64, shape (n,), or None
+    data : ndarray of uint8
+        UTF-8 bytes of all strings, one after the other.
+    offsets : ndarray of int64, shape (n + 1,)
+        String i is ``data[offsets[i]:offsets[i + 1]]``.
+
+    Examples
+    --------
+    >>> ids = Ids.of(["BTC-PERPETUAL", "ETH-PERPETUAL", "BTC-PERPETUAL"])
+    >>> codes, vocabulary = ids.encode()
+    >>> codes, vocabulary
+    (array([0, 1, 0], dtype=int32), Ids(['BTC-PERPETUAL', 'ETH-PERPETUAL']))
+    """
+
+    values: NDArray[np.int64] | None = None
+    data: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, dtype=np.uint8))
+    offsets: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+
+    @classmethod
+    def of(cls, values: object) -> Ids:
+        """Identifiers from a list, tuple or numpy array of strings or integers, an Arrow column, or `Ids`.
+
+        Raises
+        ------
+        DataError
+            If a value is missing or neither a string nor an integer, or if both kinds occur.
+        """
+        if isinstance(values, Ids):
+            return values
+        coded = Coded.of(values) if _arrow.is_arrow(values) or isinstance(values, Coded) else None
+        if coded is None:
+            return cls(*id_buffers(values))
+        missing = np.flatnonzero(coded.codes < 0)
+        if len(missing):
+            raise DataError("the id is missing (null)", row=int(missing[0]), count=len(missing))
+        return coded.decode()
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether the identifiers are integers."""
+        return self.values is not None
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1 if self.values is None else len(self.values)
+
+    def __getitem__(self, i: int) -> str | int:
+        i = range(len(self))[i]
+        if self.values is not None:
+            return int(self.values[i])
+        return self.data[self.offsets[i] : self.offsets[i + 1]].tobytes().decode(errors="backslashreplace")
+
+    def __iter__(self) -> Iterator[str | int]:
+        return iter(self.to_list())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Ids):
+            return NotImplemented
+        if len(self) != len(other) or (len(self) and self.is_integer != other.is_integer):
+            return False
+        if self.values is not None and other.values is not None:
+            return np.array_equal(self.values, other.values)
+        return np.array_equal(self.offsets, other.offsets) and np.array_equal(self.data, other.data)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = ", ".join(repr(self[i]) for i in range(min(len(self), 5)))
+        return f"Ids([{shown}{f', ... {len(self)} ids' if len(self) > 5 else ''}])"
+
+    def to_list(self) -> list[Any]:
+        """The identifiers as Python strings or integers."""
+        if self.values is not None:
+            return self.values.tolist()
+        blob, offsets = self.data.tobytes(), self.offsets.tolist()
+        if blob.isascii():
+            text = blob.decode("ascii")
+            return [text[a:b] for a, b in pairwise(offsets)]
+        return [blob[a:b].decode(errors="backslashreplace") for a, b in pairwise(offsets)]
+
+    def to_numpy(self) -> NDArray[Any]:
+        """The identifiers as a numpy array, int64 or fixed-width unicode."""
+        if self.values is not None:
+            return self.values
+        if self.data.max(initial=0) >= 128:
+            return np.array(self.to_list(), dtype=np.str_)
+        lengths = np.diff(self.offsets)
+        width = max(int(lengths.max(initial=0)), 1)
+        letters = np.zeros((len(self), width), dtype=np.uint32)
+        for a in range(0, len(self), _BLOCK):
+            b = min(a + _BLOCK, len(self))
+            inside = np.arange(width) < lengths[a:b, None]
+            letters[a:b][inside] = self.data[self.offsets[a] : self.offsets[b]]
+        return letters.view(f"U{width}").reshape(-1)
+
+    def take(self, indices: NDArray[np.integer[Any]] | Iterable[int]) -> Ids:
+        """The identifiers at `indices` (from 0; negative ones are not positions from the end but an error)."""
+        at = np.asarray(indices, dtype=np.int64)
+        if len(at) and (at.min() < 0 or at.max() >= len(self)):
+            raise IndexError(f"indices must lie in 0 .. {len(self) - 1}; have {at.min()} .. {at.max()}")
+        if self.values is not None:
+            return Ids(self.values[at])
+        begin = self.offsets[at]
+        lengths = self.offsets[at + 1] - begin
+        offsets = np.zeros(len(at) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        data = np.empty(offsets[-1], dtype=np.uint8)
+        for a in range(0, len(at), _BLOCK):
+            b = min(a + _BLOCK, len(at))
+            source = np.repeat(begin[a:b] - offsets[a:b], lengths[a:b])
+            source += np.arange(offsets[a], offsets[b])
+            data[offsets[a] : offsets[b]] = self.data[source]
+        return Ids(None, data, offsets)
+
+    def encode(self) -> tuple[Codes, Ids]:
+        """Number the distinct identifiers in order of first occurrence.
+
+        Returns
+        -------
+        codes : ndarray of int32, shape (n,)
+        vocabulary : Ids
+            ``vocabulary[codes[i]] == ids[i]``.
+        """
+        if self.values is not None:
+            codes, first = kernels.encode_int64(self.values)
+        else:
+            codes, first = kernels.encode_bytes(self.data, self.offsets)
+        return codes, self.take(first)
+
+    def lookup(self, vocabulary: Ids) -> Codes:
+        """Position of each identifier in a vocabulary, -1 where it is missing; a string never equals an integer.
+
+        Returns
+        -------
+        ndarray of int32, shape (n,)
+        """
+        if not len(self) or not len(vocabulary) or self.is_integer != vocabulary.is_integer:
+            return np.full(len(self), -1, dtype=np.int32)
+        if self.values is not None and vocabulary.values is not None:
+            return kernels.lookup_int64(vocabulary.values, self.values)
+        return kernels.lookup_bytes(vocabulary.data, vocabulary.offsets, self.data, self.offsets)
+
+
+def concat(a: Ids, b: Ids) -> Ids:
+    """One column after the other.
+
+    Raises
+    ------
+    DataError
+        If one holds strings and the other integers.
+    """
+    if not len(a) or not len(b):
+        return a if len(a) else b
+    if a.is_integer != b.is_integer:
+        words = ["integers" if ids.is_integer else "strings" for ids in (a, b)]
+        raise DataError(f"ids are {words[0]} in one place and {words[1]} in another: {a[0]!r}, {b[0]!r}")
+    if a.values is not None and b.values is not None:
+        return Ids(np.concatenate((a.values, b.values)))
+    data = np.concatenate((a.data[a.offsets[0] : a.offsets[-1]], b.data))
+    return Ids(None, data, np.concatenate((a.offsets, b.offsets[1:] + a.offsets[-1])))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coded:
+    """A column of identifiers in dictionary form: what is left of it once its names are encoded.
+
+    Attributes
+    ----------
+    codes : ndarray of int32, shape (n,)
+        -1 where the identifier is missing.
+    vocabulary : Ids, shape (k,)
+    """
+
+    codes: Codes
+    vocabulary: Ids
+
+    @classmethod
+    def of(cls, values: object) -> Coded:
+        """Encode anything that `Ids.of` takes; missing values (None, Arrow nulls) are allowed here.
+
+        Arrow dictionaries are taken by their codes. Each vocabulary entry is distinct and occurs, in order of first occurrence:
+        the result does not depend on how the column came.
+        """
+        if isinstance(values, Coded):
+            return _first_occurrence(values.codes, values.vocabulary)
+        if isinstance(values, Ids):
+            return cls(*values.encode())
+        if _arrow.is_arrow(values):
+            return _from_arrow(_arrow.read_column(values))
+        if isinstance(values, np.ndarray) and values.dtype.kind in "OT":
+            values = values.tolist()
+        if isinstance(values, list | tuple) and None in values:
+            valid = np.array([value is not None for value in values], dtype=np.bool_)
+            present = cls(*Ids(*id_buffers([v for v in values if v is not None], np.flatnonzero(valid))).encode())
+            return present._spread(valid)
+        return cls(*Ids(*id_buffers(values)).encode())
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, i: int) -> str | int | None:
+        code = int(self.codes[i])
+        return None if code < 0 else self.vocabulary[code]
+
+    def decode(self) -> Ids:
+        """The identifiers themselves; none may be missing."""
+        return self.vocabulary.take(self.codes)
+
+    def _spread(self, valid: NDArray[np.bool_]) -> Coded:
+        codes = np.full(len(valid), -1, dtype=np.int32)
+        codes[valid] = self.codes
+        return Coded(codes, self.vocabulary)
+
+
+def merge(*columns: Coded) -> tuple[Ids, list[Codes]]:
+    """One vocabulary for several columns, in order of first occurrence, and the codes of each column in it."""
+    together = Ids()
+    for column in columns:
+        together = concat(together, column.vocabulary)
+    number, vocabulary = together.encode()
+    codes, start = [], 0
+    for column in columns:
+        own = number[start : start + len(column.vocabulary)]
+        start += len(own)
+        codes.append(_translate(column.codes, own))
+    return vocabulary, codes
+
+
+def _translate(codes: Codes, number: Codes) -> Codes:
+    """``number[codes]``, -1 staying -1."""
+    return np.append(number, np.int32(-1))[codes]
+
+
+def _first_occurrence(codes: NDArray[np.integer[Any]], vocabulary: Ids) -> Coded:
+    """Codes renumbered so that each vocabulary entry is distinct, occurs, and stands in order of first occurrence."""
+    codes = np.asarray(codes)
+    if codes.dtype.kind not in "iu" or codes.ndim != 1:
+        raise DataError(f"codes must be a column of integers, have {codes.dtype} of {codes.ndim} dimensions")
+    outside = np.flatnonzero((codes < -1) | (codes >= len(vocabulary)))
+    if len(outside):
+        row = int(outside[0])
+        raise DataError(
+            f"code {codes[row]} is outside the vocabulary of {len(vocabulary)} ids", row=row, count=len(outside), value=codes[row]
+        )
+    distinct, vocabulary = vocabulary.encode()
+    codes = _translate(codes.astype(np.int32, copy=False), distinct)
+    # Assigned from the last row to the first, so the first occurrence stays.
+    first = np.full(len(vocabulary) + 1, len(codes), dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    order = np.argsort(first[:-1], kind="stable")[: np.count_nonzero(first[:-1] < len(codes))]
+    number = np.full(len(vocabulary), -1, dtype=np.int32)
+    number[order] = np.arange(len(order), dtype=np.int32)
+    return Coded(_translate(codes, number), vocabulary.take(order))
+
+
+def _from_arrow(column: Any) -> Coded:
+    pa = _arrow.pyarrow()
+    if pa.types.is_dictionary(column.type):
+        pieces = [_from_dictionary(chunk) for chunk in column.chunks if len(chunk)]
+        if len(pieces) == 1:
+            return pieces[0]
+        vocabulary, codes = merge(*pieces)
+        return Coded(np.concatenate([np.zeros(0, np.int32), *codes]), vocabulary)
+    missing = _arrow.is_null(column)
+    if missing is not None:
+        return _from_arrow(column.drop_null())._spread(~missing)
+    if pa.types.is_integer(column.type):
+        return Coded(*Ids(_arrow.fill(column, pa.int64(), np.int64, 0)).encode())
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+        return Coded(*Ids(None, *_arrow.string_buffers(column)).encode())
+    if pa.types.is_null(column.type):
+        return Coded(np.zeros(0, np.int32), Ids())
+    raise DataError(f"the column holds {column.type}, not strings or integers", hint="Give ids as strings or integers.")
+
+
+def _from_dictionary(chunk: Any) -> Coded:
+    pa = _arrow.pyarrow()
+    indices = _arrow.fill(pa.chunked_array([chunk.indices]), chunk.indices.type, np.int64, -1)
+    # The dictionary itself may repeat a value or hold a null.
+    entries = Coded.of(pa.chunked_array([chunk.dictionary]))
+    return _first_occurrence(_translate(indices, entries.codes), entries.vocabulary)

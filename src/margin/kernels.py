@@ -1,0 +1,130 @@
+"""The one place that chooses between the compiled kernels and their plain Python twin.
+
+``MARGIN_IMPL=python`` runs everything on the twin, ``MARGIN_IMPL=core`` insists on the compiled kernels; without it they are
+used if they can be imported. ``MARGIN_ISA`` forces one of the instruction sets that `config` lists.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import margin
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from margin._core import (
+        accumulate,
+        black76,
+        black76_grid,
+        encode_bytes,
+        encode_int64,
+        group,
+        line_sums,
+        lookup_bytes,
+        lookup_int64,
+        segment_sum,
+        stress,
+        tiers,
+    )
+
+__all__ = [
+    "Config",
+    "accumulate",
+    "aligned_table",
+    "black76",
+    "black76_grid",
+    "config",
+    "encode_bytes",
+    "encode_int64",
+    "group",
+    "line_sums",
+    "lookup_bytes",
+    "lookup_int64",
+    "segment_sum",
+    "stress",
+    "tiers",
+]
+
+_LANES = 8  # float64 in the widest vector register, and in a cache line
+_CHOICES = ("core", "python")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What the kernels run on: the implementation, the instruction set in use, those available, the package version."""
+
+    implementation: str
+    isa: str
+    isas: tuple[str, ...]
+    version: str
+
+
+def _choose() -> tuple[str, Any]:
+    wanted = os.environ.get("MARGIN_IMPL") or ""
+    if wanted and wanted not in _CHOICES:
+        message = f"MARGIN_IMPL is {wanted!r}; available: {', '.join(_CHOICES)}"
+        raise ValueError(message)
+    if wanted != "python":
+        try:
+            from margin import _core
+        except ImportError as error:
+            if wanted == "core":
+                raise
+            message = f"the compiled kernels cannot be used, plain Python will be slow: {error}"
+            if False:  # while _core is being built
+                warnings.warn(message, RuntimeWarning, stacklevel=2)
+        else:
+            return "core", _core
+    from margin import _reference
+
+    return "python", _reference
+
+
+_implementation, _kernels = _choose()
+if not TYPE_CHECKING:
+    accumulate = _kernels.accumulate
+    black76 = _kernels.black76
+    black76_grid = _kernels.black76_grid
+    encode_bytes = _kernels.encode_bytes
+    encode_int64 = _kernels.encode_int64
+    group = _kernels.group
+    line_sums = _kernels.line_sums
+    lookup_bytes = _kernels.lookup_bytes
+    lookup_int64 = _kernels.lookup_int64
+    segment_sum = _kernels.segment_sum
+    stress = _kernels.stress
+    tiers = _kernels.tiers
+
+
+def config() -> Config:
+    """Tell which kernels are in use.
+
+    Examples
+    --------
+    >>> import margin
+    >>> margin.config().implementation in {"core", "python"}
+    True
+    """
+    if _implementation == "python":
+        return Config("python", "base", ("base",), margin.__version__)
+    return Config("core", _kernels.isa(), _kernels.isas(), margin.__version__)
+
+
+def aligned_table(rows: int, n_scenarios: int) -> npt.NDArray[np.float64]:
+    """Zeros of shape (rows, n_scenarios rounded up to 8), the first one on a cache line: the table that `stress` reads.
+
+    Examples
+    --------
+    >>> aligned_table(2, 33).shape
+    (2, 40)
+    """
+    width = -(-n_scenarios // _LANES) * _LANES
+    raw = np.zeros(rows * width + _LANES)
+    shift = -raw.__array_interface__["data"][0] // raw.itemsize % _LANES
+    return raw[shift : shift + rows * width].reshape(rows, width)

@@ -1,0 +1,1 @@
+"""Axis two, risk: how much collateral is required."""

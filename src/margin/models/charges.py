@@ -1,0 +1,224 @@
+"""Charges beside the worst loss: numbers from other sums of the same positions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from margin import kernels
+from margin.by_name import ByName
+from margin.contracts import coin_per_contract, is_option
+from margin.lines import Lines, Segments
+from margin.market import Market
+from margin.pricing import black76
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int32]
+
+ALL, LONG, SHORT = 0, 1, -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sensitivities:
+    """What charges are computed from; one entry per row (instruments, then currencies, which have none).
+
+    Attributes
+    ----------
+    units : tuple of str
+    unit : ndarray of int32, shape (n_rows,)
+        Unit of each row, -1 where it has none.
+    holds_instruments : ndarray of bool, shape (n_units,)
+        Units in which an instrument is used; only their parameters are asked for.
+    delta : ndarray of float64, shape (n_rows,)
+        Coin per contract.
+    value : ndarray of float64, shape (n_rows,)
+        Pool currency per coin.
+    index : ndarray of float64, shape (n_units,)
+        USD per coin.
+    per_usd : ndarray of float64, shape (n_units,)
+        Pool currency per USD.
+    years : ndarray of float64, shape (n_rows,)
+        To expiry, 0 without one.
+    option : ndarray of bool, shape (n_rows,)
+    """
+
+    units: tuple[str, ...]
+    unit: Codes
+    holds_instruments: NDArray[np.bool_]
+    delta: Array
+    value: Array
+    index: Array
+    per_usd: Array
+    years: Array
+    option: NDArray[np.bool_]
+
+    def parameter(self, values: ByName) -> Array:
+        """A parameter by unit, nan for units without instruments, shape (n_units,)."""
+        out = np.full(len(self.units), np.nan)
+        for code in np.flatnonzero(self.holds_instruments):
+            out[code] = values.of(self.units[code])
+        return out
+
+
+class PreparedCharge(Protocol):
+    """A charge made ready for one market."""
+
+    def __call__(self, lines: Lines, units: Segments, leaves: Segments) -> Array:
+        """Amount for each run of `units`, >= 0, in the pool's currency."""
+
+
+class Charge(Protocol):
+    """A number that is added to the worst loss of a unit."""
+
+    @property
+    def name(self) -> str:
+        """Name of the component in results."""
+
+    def prepare(self, sensitivities: Sensitivities) -> PreparedCharge:
+        """Take the parameters of the units in use."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiryDeltaCharge:
+    """Net delta of each expiry at a rate that grows with the time to expiry; expiries do not net against each other.
+
+    ``sum over expiries of |delta| * max(minimum, exp(annual * years) - 1)``. It measures the risk that the basis between
+    expiries moves (rolling a hedge from one expiry to another).
+
+    Attributes
+    ----------
+    name : str
+    annual : ByName
+        Annualised relative move, by unit.
+    minimum : ByName
+        Least relative move, by unit; what a perpetual pays.
+    """
+
+    name: str
+    annual: ByName
+    minimum: ByName
+
+    def prepare(self, sensitivities: Sensitivities) -> PreparedCharge:
+        """Rate of each row, times its delta and the worth of a coin."""
+        annual = sensitivities.parameter(self.annual)
+        least = sensitivities.parameter(self.minimum)
+        unit = np.maximum(sensitivities.unit, 0)
+        rate = np.maximum(least[unit], np.expm1(annual[unit] * sensitivities.years))
+        charged = sensitivities.delta != 0
+        coefficient = np.where(charged, sensitivities.delta * sensitivities.value * rate, 0.0)
+
+        def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
+            by_leaf = kernels.line_sums(leaves.start, lines.row, lines.quantity, coefficient, ALL)
+            inside = np.searchsorted(leaves.start, units.start).astype(np.int64)
+            return kernels.segment_sum(inside, np.abs(by_leaf))
+
+        return amount
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaConcentrationCharge:
+    """A charge on the unit's net delta beyond a threshold, for positions too large to be closed at the market.
+
+    Long options may only reduce the delta of everything else::
+
+        d = min(max(d_long_options + d_rest, d_rest), 0)   if d_rest < 0
+            max(min(d_long_options + d_rest, d_rest), 0)   otherwise
+        charge = min(max(|d| * S - threshold, 0) * increment * |d|, maximum * |d| * S)   in USD
+
+    Attributes
+    ----------
+    name : str
+    threshold : ByName
+        USD, by unit.
+    increment : ByName
+        Fraction per coin of delta, by unit.
+    maximum : ByName
+        Fraction of the delta's worth, by unit.
+    """
+
+    name: str
+    threshold: ByName
+    increment: ByName
+    maximum: ByName
+
+    def prepare(self, sensitivities: Sensitivities) -> PreparedCharge:
+        """Deltas of options and of the rest, and the parameters of the units."""
+        options = np.where(sensitivities.option, sensitivities.delta, 0.0)
+        futures = sensitivities.delta - options
+        threshold, increment, maximum = (
+            sensitivities.parameter(p) for p in (self.threshold, self.increment, self.maximum)
+        )
+        index, per_usd = sensitivities.index, sensitivities.per_usd
+
+        def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
+            def total(coefficient: Array, side: int) -> Array:
+                return kernels.line_sums(units.start, lines.row, lines.quantity, coefficient, side)
+
+            long_options = total(options, LONG)
+            rest = total(futures, ALL) + total(options, SHORT)
+            delta = np.abs(
+                np.where(
+                    rest < 0,
+                    np.minimum(np.maximum(long_options + rest, rest), 0.0),
+                    np.maximum(np.minimum(long_options + rest, rest), 0.0),
+                )
+            )
+            worth = delta * index[units.code]
+            excess = np.maximum(worth - threshold[units.code], 0.0) * increment[units.code] * delta
+            charge = np.minimum(excess, maximum[units.code] * worth) * per_usd[units.code]
+            return np.where(delta > 0, charge, 0.0)
+
+        return amount
+
+
+@dataclass(frozen=True, slots=True)
+class GivenCharge:
+    """A charge that is known from elsewhere, the same for every unit, in the pool's currency.
+
+    Attributes
+    ----------
+    name : str
+    amount : float
+    """
+
+    name: str
+    amount: float
+
+    def prepare(self, sensitivities: Sensitivities) -> PreparedCharge:
+        """Nothing to do."""
+        return lambda lines, units, leaves: np.full(len(units), self.amount)
+
+
+DeltaBasis = Callable[[Market], Array]
+"""Delta of one coin of each option, shape (n,)."""
+
+
+def black_delta(market: Market) -> Array:
+    """Black-76 delta of each option with respect to its forward, nan for other instruments."""
+    options = is_option(market)
+    inputs = (market.forward, market.strike, market.years, market.vol, market.option_sign)
+    delta = np.full(len(market), np.nan)
+    delta[options] = black76(*(a[options] for a in inputs)).delta
+    return delta
+
+
+def price_adjusted_delta(market: Market) -> Array:
+    """Black-76 delta less the option's mark: the delta of an inverse option whose premium is held in coin."""
+    return black_delta(market) - np.where(market.inverse, market.mark, 0.0)
+
+
+def settlement_decay(minutes_to_expiry: Array, window_minutes: float) -> Array:
+    """Share of delta that is left while the settlement price is being averaged: 1 before the window, linearly down to 0 at expiry."""
+    return np.clip(np.asarray(minutes_to_expiry) / window_minutes, 0.0, 1.0)
+
+
+def deltas(market: Market, *, option_delta: DeltaBasis, window_minutes: float) -> Array:
+    """Delta of one contract of each instrument in coin, decaying inside the settlement window, shape (n,)."""
+    per_coin = np.where(is_option(market), option_delta(market), 1.0)
+    minutes = (market.expiry - market.time) / np.timedelta64(1, "m")
+    left = np.where(np.isnat(market.expiry), 1.0, settlement_decay(minutes, window_minutes))
+    return per_coin * coin_per_contract(market) * left

@@ -1,0 +1,139 @@
+"""Which shocks are applied: a price x volatility grid, and extended moves beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from margin.by_name import ByName
+from margin.models.shocks import DOWN, SAME, UP, VOL_MOVES
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScenarioTable:
+    """Scenarios of several risk units; U units, S scenarios each.
+
+    Attributes
+    ----------
+    move : ndarray of float64, shape (U, S)
+        Relative price move, > -1.
+    vol : ndarray of int32, shape (S,)
+        Column of the shocked volatilities: `UP`, `SAME` or `DOWN`.
+    weight : ndarray of float64, shape (U, S)
+        Share of the P&L that counts.
+    conversion : ndarray of float64, shape (U, S)
+        Price move at which money is turned back into coin where a unit counts in coin.
+    relief : ndarray of float64, shape (U, S)
+        USD by which a loss or a gain is dampened towards zero.
+    n_regular : int
+        The first so many scenarios are the grid, the others the extended moves.
+    """
+
+    move: Array
+    vol: NDArray[np.int32]
+    weight: Array
+    conversion: Array
+    relief: Array
+    n_regular: int
+
+    @property
+    def n_scenarios(self) -> int:
+        """Number of scenarios, S."""
+        return len(self.vol)
+
+    def label(self, unit: int, scenario: int) -> str:
+        """A scenario in words: ``price -16 %, vol up``."""
+        kind = "price" if scenario < self.n_regular else "extended price"
+        return f"{kind} {100 * self.move[unit, scenario]:+.4g} %, {VOL_MOVES[self.vol[scenario]]}"
+
+
+@dataclass(frozen=True, slots=True)
+class PriceVolGrid:
+    """Evenly spaced price moves up to a range on both sides, each with the volatility moved up, unchanged and down.
+
+    Move-major: the first scenarios are those of the most negative move.
+
+    Attributes
+    ----------
+    price_range : ByName
+        Largest relative move, by unit.
+    steps : int
+        Price steps on each side of zero.
+    vol : tuple of int
+        Volatility moves within a price move.
+    """
+
+    price_range: ByName
+    steps: int
+    vol: tuple[int, ...] = (UP, SAME, DOWN)
+
+    def moves(self, units: Sequence[str]) -> Array:
+        """Price moves, shape (len(units), 2 * steps + 1)."""
+        return self.price_range.array(units)[:, None] * np.arange(-self.steps, self.steps + 1) / self.steps
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedMoves:
+    """Price moves beyond the grid, volatility up, of which a part counts.
+
+    A loss at move x is valued at the shocked price, counts by ``factor * price_range / |x|``, and is then dampened towards zero by
+    ``(max(|x| / price_range, 1) - 1) * dampener``.
+
+    Attributes
+    ----------
+    moves : tuple of float
+        Relative price moves, none of them zero, each > -1.
+    factor : ByName
+        By unit.
+    dampener : ByName
+        USD, by unit.
+    """
+
+    moves: tuple[float, ...]
+    factor: ByName
+    dampener: ByName
+
+    def __post_init__(self) -> None:
+        if any(not x > -1 or x == 0 for x in self.moves):
+            raise ValueError(f"extended moves {self.moves} must be above -1 and not zero")
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioSet:
+    """A grid, and extended moves behind it.
+
+    Attributes
+    ----------
+    grid : PriceVolGrid
+    extended : ExtendedMoves or None
+    """
+
+    grid: PriceVolGrid
+    extended: ExtendedMoves | None = None
+
+    def table(self, units: Sequence[str]) -> ScenarioTable:
+        """Scenarios of the named units; raises `ParameterError` where a unit has no range."""
+        moves = np.repeat(self.grid.moves(units), len(self.grid.vol), axis=1)
+        vol = np.tile(np.array(self.grid.vol, dtype=np.int32), 2 * self.grid.steps + 1)
+        regular = ScenarioTable(moves, vol, np.ones_like(moves), moves, np.zeros_like(moves), moves.shape[1])
+        return regular if self.extended is None else self._with_extended(regular, self.extended, units)
+
+    def _with_extended(self, regular: ScenarioTable, extended: ExtendedMoves, units: Sequence[str]) -> ScenarioTable:
+        price_range = self.grid.price_range.array(units)[:, None]
+        moves = np.tile(np.array(extended.moves), (len(units), 1))
+        multiple = np.abs(moves) / price_range
+        weight = extended.factor.array(units)[:, None] / multiple
+        relief = (np.maximum(multiple, 1.0) - 1.0) * extended.dampener.array(units)[:, None]
+        return ScenarioTable(
+            move=np.hstack((regular.move, moves)),
+            vol=np.concatenate((regular.vol, np.full(len(extended.moves), UP, dtype=np.int32))),
+            weight=np.hstack((regular.weight, weight)),
+            conversion=np.hstack((regular.conversion, np.sign(moves) * price_range)),
+            relief=np.hstack((regular.relief, relief)),
+            n_regular=regular.n_regular,
+        )

@@ -1,0 +1,353 @@
+"""Dated parameters: numbers with a date, a source and a status, resolved for one day.
+
+A parameter file is a list of layers. A layer states from which day its values are known to hold, who says so and how
+well that is founded, then gives values in sections::
+
+    [[layer]]
+    as_of = 2024-06-17
+    status = "official"
+    source = "where the numbers can be read"
+
+    [layer.general]
+    mm_factor = 0.8
+
+    [layer.pair.BTC_USD]
+    price_range = 0.16
+
+`Parameters.load` resolves every parameter on its own. A later file wins over an earlier one, so that a user's file
+overrides a shipped one; inside a file the latest accepted layer in force wins, and of two of the same day the better
+founded one. Nothing has a default: what no accepted layer gives is an error that names the parameter.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NoReturn
+
+from margin.errors import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+#: How well a value is founded, best first: published by the venue, seen in recorded data of the venue, stated by
+#: somebody else, made up to show a mechanism.
+STATUSES = ("official", "recorded", "third_party", "illustrative")
+#: The statuses that `Parameters.load` takes unless told otherwise.
+ACCEPTED = STATUSES[:3]
+
+Day = dt.date | dt.datetime | str
+Leaf = float | int | bool | str | tuple["Leaf", ...]
+
+_LARGEST = 1e300
+_HEAD = ("as_of", "status", "source")
+_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One parameter as one layer of a file gives it.
+
+    Attributes
+    ----------
+    name : str
+        Sections and key, joined by dots: ``"pair.BTC_USD.price_range"``.
+    value : float, int, bool, str or tuple of these
+    as_of : datetime.date
+        First day on which the value is known to hold.
+    status : str
+        One of `STATUSES`.
+    source : str
+    path : str
+        File that gave the value.
+    """
+
+    name: str
+    value: Leaf
+    as_of: dt.date
+    status: str
+    source: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Parameters resolved for one day; see `load`.
+
+    Attributes
+    ----------
+    as_of : datetime.date
+    accept : tuple of str
+        Statuses that were taken.
+    values : mapping of str to Value
+        The resolved parameters by name.
+    passed_over : mapping of str to tuple of Value
+        Values that are not in force on the day or whose status is not accepted, for names without a resolved value.
+    """
+
+    as_of: dt.date
+    accept: tuple[str, ...]
+    values: Mapping[str, Value]
+    passed_over: Mapping[str, tuple[Value, ...]]
+
+    @classmethod
+    def load(cls, *paths: str | os.PathLike[str], as_of: Day, accept: Sequence[str] = ACCEPTED) -> Parameters:
+        """Read parameter files and resolve every parameter for one day.
+
+        Parameters
+        ----------
+        *paths : path
+            TOML files. Where several give a parameter, the last of them wins.
+        as_of : date, datetime or "YYYY-MM-DD"
+            A datetime with a time zone is taken at its day in UTC.
+        accept : sequence of str
+            Statuses to take, out of `STATUSES`; values of other statuses are as good as absent.
+
+        Raises
+        ------
+        ParameterError
+            If a file is malformed (the text names file and key), or `as_of` or `accept` is no such value.
+        OSError
+            If a file cannot be read.
+        """
+        day = _day(as_of)
+        if day is None:
+            message = f"as_of: {as_of!r} is not a date (YYYY-MM-DD)"
+            raise ParameterError(message, name="as_of", scope="arguments")
+        accepted = (accept,) if isinstance(accept, str) else tuple(accept)
+        for status in accepted:
+            if status not in STATUSES:
+                message = f"accept: {status!r} is not a status; choose from {', '.join(STATUSES)}"
+                raise ParameterError(message, name="accept", scope="arguments")
+        resolved: dict[str, Value] = {}
+        others: dict[str, list[Value]] = {}
+        kinds: dict[str, str] = {}
+        for path in paths:
+            in_file: dict[str, Value] = {}
+            for value in _read(os.fspath(path), kinds):
+                if value.as_of > day or value.status not in accepted:
+                    others.setdefault(value.name, []).append(value)
+                elif value.name not in in_file or _precedence(value) > _precedence(in_file[value.name]):
+                    in_file[value.name] = value
+            resolved.update(in_file)
+        passed_over = {name: tuple(found) for name, found in others.items() if name not in resolved}
+        return cls(day, accepted, MappingProxyType(dict(sorted(resolved.items()))), MappingProxyType(passed_over))
+
+    def value(self, name: str) -> Value:
+        """The parameter with its date, status and source.
+
+        Raises
+        ------
+        ParameterError
+            If no accepted layer in force gives it; the text says what is known instead and how to supply it.
+        """
+        if name not in self.values:
+            raise ParameterError(self._missing(name), name=name, scope=self.as_of.isoformat())
+        return self.values[name]
+
+    def get(self, name: str) -> Leaf:
+        """The parameter's value, of whatever type. Raises `ParameterError` like `value`."""
+        return self.value(name).value
+
+    def number(self, name: str) -> float:
+        """The parameter as a float. Raises `ParameterError` if it is missing or no number."""
+        value = self.value(name)
+        if isinstance(value.value, bool) or not isinstance(value.value, int | float):
+            self._mistyped(value, "a number")
+        return float(value.value)
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """The parameter as a tuple of floats. Raises `ParameterError` if it is missing or no list of numbers."""
+        value = self.value(name)
+        if not isinstance(value.value, tuple):
+            self._mistyped(value, "a list of numbers")
+        numbers = tuple(float(v) for v in value.value if isinstance(v, int | float) and not isinstance(v, bool))
+        if len(numbers) != len(value.value):
+            self._mistyped(value, "a list of numbers")
+        return numbers
+
+    def text(self, name: str) -> str:
+        """The parameter as a string. Raises `ParameterError` if it is missing or no string."""
+        value = self.value(name)
+        if not isinstance(value.value, str):
+            self._mistyped(value, "a string")
+        return value.value
+
+    def flag(self, name: str) -> bool:
+        """The parameter as a boolean. Raises `ParameterError` if it is missing or no boolean."""
+        value = self.value(name)
+        if not isinstance(value.value, bool):
+            self._mistyped(value, "true or false")
+        return value.value
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def names(self, section: str) -> tuple[str, ...]:
+        """What a section holds, sorted: of ``"pair"`` the pairs, of ``"pair.BTC_USD"`` the keys of that pair."""
+        prefix = section + "."
+        return tuple(sorted({name[len(prefix) :].split(".")[0] for name in self.values if name.startswith(prefix)}))
+
+    def items(self) -> tuple[tuple[str, Value], ...]:
+        """All resolved parameters as (name, value) pairs, sorted by name."""
+        return tuple(self.values.items())
+
+    def statuses(self) -> frozenset[str]:
+        """The statuses that occur among the resolved parameters."""
+        return frozenset(value.status for value in self.values.values())
+
+    def fingerprint(self) -> str:
+        """SHA-256 in hex of the resolved names and values, whatever their dates, sources and files."""
+        content = [[name, _plain(value.value)] for name, value in self.values.items()]
+        text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _missing(self, name: str) -> str:
+        if self.names(name):
+            return f"{name} is a section ({', '.join(self.names(name))}), not a value"
+        known = self.passed_over.get(name, ())
+        accepted = [v.as_of for v in known if v.status in self.accept]
+        refused = [v for v in known if v.status not in self.accept]
+        text = f"{name} has no value on {self.as_of}"
+        if accepted:
+            text += f": first known on {min(accepted)}"
+        elif refused:
+            best = min(refused, key=lambda v: STATUSES.index(v.status))
+            article = "an" if best.status[0] in "aeiou" else "a"
+            text += f": only {article} {best.status} value exists (since {best.as_of}); "
+            text += f"accept it with accept={(*self.accept, best.status)}"
+        return f"{text}; give it in a parameter file (--params FILE, params=...)"
+
+    def _mistyped(self, value: Value, wanted: str) -> NoReturn:
+        message = f"{value.path}: {value.name} is {_shown(value.value)}, not {wanted}"
+        raise ParameterError(message, name=value.name, scope=self.as_of.isoformat())
+
+
+def _precedence(value: Value) -> tuple[dt.date, int]:
+    return value.as_of, -STATUSES.index(value.status)
+
+
+def _day(value: object) -> dt.date | None:
+    """The day a value denotes, or None."""
+    if isinstance(value, str):
+        try:
+            value = dt.datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if isinstance(value, dt.datetime):
+        return (value.astimezone(dt.UTC) if value.tzinfo else value).date()
+    return value if isinstance(value, dt.date) else None
+
+
+def _read(path: str, kinds: dict[str, str]) -> Iterator[Value]:
+    """All values of a file, layer by layer; `kinds` keeps over all files which names are sections and which values."""
+    with Path(path).open("rb") as file:
+        try:
+            document = tomllib.load(file)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            _malformed(path, "", f"not valid TOML: {error}")
+    for key in document:
+        if key != "layer":
+            _malformed(path, key, "unknown key; a parameter file holds [[layer]] tables only")
+    layers = document.get("layer", [])
+    if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
+        _malformed(path, "layer", "not a list of tables; write [[layer]]")
+    seen: set[tuple[str, dt.date, str]] = set()
+    for number, layer in enumerate(layers):
+        where = f"layer[{number}]"
+        as_of, status, source = _head(path, where, layer)
+        for key, section in layer.items():
+            if key in _HEAD:
+                continue
+            if not isinstance(section, dict):
+                problem = f"{_shown(section)} stands outside a section such as [layer.general]"
+                _malformed(path, f"{where}.{key}", problem)
+            for name, leaf in _leaves(path, where, key, section, kinds):
+                if (name, as_of, status) in seen:
+                    _malformed(path, f"{where}.{name}", f"given twice with as_of {as_of} and status {status}")
+                seen.add((name, as_of, status))
+                yield Value(name, leaf, as_of, status, source, path)
+
+
+def _head(path: str, where: str, layer: Mapping[str, object]) -> tuple[dt.date, str, str]:
+    """The date, status and source of a layer."""
+    for key in _HEAD:
+        if key not in layer:
+            _malformed(path, f"{where}.{key}", "missing; every layer states as_of, status and source")
+    as_of, status, source = (layer[key] for key in _HEAD)
+    day = _day(as_of)
+    if day is None:
+        _malformed(path, f"{where}.as_of", f"{_shown(as_of)} is not a date (YYYY-MM-DD)")
+    if not isinstance(status, str) or status not in STATUSES:
+        _malformed(path, f"{where}.status", f"{_shown(status)} is not a status; choose from {', '.join(STATUSES)}")
+    if not isinstance(source, str) or not source.strip():
+        _malformed(path, f"{where}.source", f"{_shown(source)} does not say where the values come from")
+    return day, status, source
+
+
+def _leaves(
+    path: str, where: str, name: str, section: Mapping[str, object], kinds: dict[str, str]
+) -> Iterator[tuple[str, Leaf]]:
+    """Names and values below a section."""
+    _fix_kind(path, where, name, "a section", kinds)
+    for key, value in section.items():
+        inner = f"{name}.{key}"
+        if not _KEY.fullmatch(key):
+            _malformed(path, f"{where}.{name}.{key!r}", "a key consists of letters, digits, _ and -")
+        if isinstance(value, dict):
+            yield from _leaves(path, where, inner, value, kinds)
+        else:
+            _fix_kind(path, where, inner, "a value", kinds)
+            yield inner, _leaf(path, f"{where}.{inner}", value)
+
+
+def _fix_kind(path: str, where: str, name: str, kind: str, kinds: dict[str, str]) -> None:
+    """One name is a section everywhere or a value everywhere."""
+    if kinds.setdefault(name, kind) != kind:
+        _malformed(path, f"{where}.{name}", f"{kind} here, but {kinds[name]} in another layer or file")
+
+
+def _leaf(path: str, where: str, value: object) -> Leaf:
+    """A checked, immutable value."""
+    if isinstance(value, list):
+        return tuple(_leaf(path, f"{where}[{i}]", v) for i, v in enumerate(value))
+    if isinstance(value, int | float) and not abs(value) <= _LARGEST:
+        _malformed(
+            path, where, f"{value:.6g} is not a finite number" if isinstance(value, float) else "a number too large"
+        )
+    if not isinstance(value, bool | int | float | str):
+        _malformed(path, where, f"{_shown(value)} is not a number, a boolean, a string or a list of these")
+    return value
+
+
+def _plain(value: Leaf) -> object:
+    """A value as `Parameters.fingerprint` sees it: 1 and 1.0 are one number."""
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _shown(value: object) -> str:
+    """A value as an error text quotes it."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
+    return f"list {list(value)!r}" if isinstance(value, tuple) else repr(value)
+
+
+def _malformed(path: str, key: str, problem: str) -> NoReturn:
+    message = f"{path}: {key}: {problem}" if key else f"{path}: {problem}"
+    raise ParameterError(message, name=key, scope=path)

@@ -1,0 +1,19 @@
+"""Axis one, accounting: who shares collateral with whom."""
+
+from margin.pools.collateral import Collateral, DiscountTiers
+from margin.pools.cross import CrossPool
+from margin.pools.holdings import Holdings, Partition, Pool, PoolValue
+from margin.pools.isolated import IsolatedPool
+from margin.pools.segregated import SegregatedPool
+
+__all__ = [
+    "Collateral",
+    "CrossPool",
+    "DiscountTiers",
+    "Holdings",
+    "IsolatedPool",
+    "Partition",
+    "Pool",
+    "PoolValue",
+    "SegregatedPool",
+]

@@ -1,0 +1,102 @@
+"""What a balance counts for: haircuts, incremental discount tiers, negative balances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from margin import kernels
+from margin.by_name import ByName
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class DiscountTiers:
+    """Incremental discount rates: the part of an amount inside a tier counts at that tier's rate.
+
+    Attributes
+    ----------
+    floor : tuple of float
+        Lower bound of each tier in units of the currency, ascending, the first 0.
+    rate : tuple of float
+        Fraction of its worth at which the part inside the tier counts.
+
+    Examples
+    --------
+    >>> DiscountTiers((0.0, 10.0), (1.0, 0.5)).value(np.array([4.0, 30.0]))
+    array([ 4., 20.])
+    """
+
+    floor: tuple[float, ...]
+    rate: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.floor) != len(self.rate) or not self.floor:
+            raise ValueError(f"{len(self.floor)} tier bounds but {len(self.rate)} rates; give one rate for each tier")
+        if self.floor[0] != 0 or any(b <= a for a, b in zip(self.floor, self.floor[1:], strict=False)):
+            raise ValueError(f"tier bounds {self.floor} must ascend from 0")
+
+    def value(self, amount: Array) -> Array:
+        """Discounted amount of each amount >= 0, in units of the currency."""
+        floor, rate = np.array(self.floor), np.array(self.rate)
+        steps = np.diff(rate, prepend=rate[0])
+        return kernels.tiers(
+            np.ascontiguousarray(amount, dtype=np.float64),
+            np.zeros(len(amount), dtype=np.int32),
+            np.array([0, len(floor)], dtype=np.int32),
+            floor,
+            rate,
+            np.zeros(len(floor)),
+            np.cumsum(steps * floor),
+            "left",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Collateral:
+    """How balances of several currencies count in one pool.
+
+    A positive amount counts after its haircut (or its discount tiers), a negative one in full.
+
+    Attributes
+    ----------
+    haircut : ByName
+        Fraction taken off a positive amount, by currency. A currency that is held and has no haircut is refused.
+    tiers : Mapping of str to DiscountTiers
+        Currencies with incremental tiers, which then take the place of the haircut.
+    counts_option_value : bool
+        Whether the market value of options is part of the collateral, or only of the equity.
+    haircut_on : {"both", "initial"}
+        Whether the haircut lowers the collateral for both margins or for the initial margin only.
+    """
+
+    haircut: ByName = ByName("haircut", 0.0)
+    tiers: Mapping[str, DiscountTiers] = field(default_factory=dict)
+    counts_option_value: bool = True
+    haircut_on: Literal["both", "initial"] = "both"
+
+    def discounted(self, amount: Array, currencies: Sequence[str]) -> Array:
+        """Amounts after haircuts, in units of each currency.
+
+        Parameters
+        ----------
+        amount : ndarray of float64, shape (n_accounts, n_currencies)
+        currencies : sequence of str, length n_currencies
+
+        Raises
+        ------
+        ParameterError
+            If a currency that somebody holds has no haircut.
+        """
+        counted = amount.copy()
+        for c in np.flatnonzero((amount > 0).any(axis=0)):
+            column, name = amount[:, c], currencies[c]
+            positive = np.maximum(column, 0.0)
+            kept = self.tiers[name].value(positive) if name in self.tiers else positive * (1.0 - self.haircut.of(name))
+            counted[:, c] = np.where(column > 0, kept, column)
+        return counted

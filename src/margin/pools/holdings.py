@@ -1,0 +1,123 @@
+"""What accounts hold, and what a pool says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from margin.market import Market
+from margin.pools.collateral import Collateral
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int32]
+Flags = NDArray[np.bool_]
+
+USD = -1
+"""Currency code of amounts in USD."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Holdings:
+    """Positions, orders and balances of consecutive accounts, valued at the mark.
+
+    Attributes
+    ----------
+    n_accounts : int
+    account, row : ndarray of int32, shape (n_positions,)
+        Account within the block, instrument of the market.
+    unrealised, option_value : ndarray of float64, shape (n_positions,)
+        Settlement currency of the instrument.
+    isolated_collateral : ndarray of float64, shape (n_positions,), or None
+        Settlement currency; None where the book does not give it.
+    order_account, order_row : ndarray of int32, shape (n_orders,)
+    balance : ndarray of float64, shape (n_accounts, n_currencies)
+    has_balance : ndarray of bool, shape (n_accounts, n_currencies)
+    """
+
+    n_accounts: int
+    account: Codes
+    row: Codes
+    unrealised: Array
+    option_value: Array
+    isolated_collateral: Array | None
+    order_account: Codes
+    order_row: Codes
+    balance: Array
+    has_balance: Flags
+
+    def by_currency(self, values: Array, market: Market) -> Array:
+        """Sum of a figure of positions by account and settlement currency, shape (n_accounts, n_currencies)."""
+        n_currencies = self.balance.shape[1]
+        cell = self.account.astype(np.int64) * n_currencies + market.settlement[self.row]
+        sums = np.bincount(cell, weights=values, minlength=self.n_accounts * n_currencies)
+        return sums.reshape(self.n_accounts, n_currencies)
+
+    def uses_currency(self, market: Market) -> Flags:
+        """Which accounts have a balance, a position or an order in which currency, shape (n_accounts, n_currencies)."""
+        used = self.has_balance.copy()
+        used[self.account, market.settlement[self.row]] = True
+        used[self.order_account, market.settlement[self.order_row]] = True
+        return used
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Partition:
+    """Which pool each position and order belongs to.
+
+    Attributes
+    ----------
+    position_pool, order_pool : ndarray of int32
+        Pool of each position and each order.
+    account : ndarray of int32, shape (n_pools,)
+        Account within the block.
+    name : ndarray of int32, shape (n_pools,)
+        ``i`` for the pool of instrument i, ``n_instruments + c`` for the pool of currency c, -1 for a pool of the whole account.
+    currency : ndarray of int32, shape (n_pools,)
+        Currency that the pool counts in; -1 (`USD`) for USD.
+    """
+
+    position_pool: Codes
+    order_pool: Codes
+    account: Codes
+    name: Codes
+    currency: Codes
+
+    def __len__(self) -> int:
+        return len(self.account)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolValue:
+    """What each pool is worth, in the pool's currency; every array has shape (n_pools,).
+
+    Attributes
+    ----------
+    equity : ndarray of float64
+        Balances, unrealised P&L and option value, without haircuts.
+    initial_collateral, maintenance_collateral : ndarray of float64
+        What counts against the initial and the maintenance margin, after haircuts.
+    unrealised, option_value : ndarray of float64
+    """
+
+    equity: Array
+    initial_collateral: Array
+    maintenance_collateral: Array
+    unrealised: Array
+    option_value: Array
+
+
+class Pool(Protocol):
+    """A rule of membership: which positions, orders and balances stand together."""
+
+    @property
+    def in_usd(self) -> bool:
+        """Whether pools count in USD, else in settlement currency."""
+
+    def partition(self, holdings: Holdings, market: Market) -> Partition:
+        """Assign positions and orders to pools."""
+
+    def value(self, holdings: Holdings, partition: Partition, market: Market, collateral: Collateral) -> PoolValue:
+        """Worth of each pool."""

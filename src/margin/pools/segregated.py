@@ -1,0 +1,42 @@
+"""One pool for each settlement currency of an account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from margin.market import Market
+from margin.pools.collateral import Collateral
+from margin.pools.holdings import Holdings, Partition, PoolValue
+
+
+@dataclass(frozen=True, slots=True)
+class SegregatedPool:
+    """Collateral of one currency backs only the positions that settle in it; nothing is converted, nothing discounted."""
+
+    in_usd: bool = False
+
+    def partition(self, holdings: Holdings, market: Market) -> Partition:
+        """One pool for each (account, currency) with a balance, a position or an order."""
+        used = holdings.uses_currency(market)
+        account, currency = (a.astype(np.int32) for a in np.nonzero(used))
+        number = np.full(used.shape, -1, dtype=np.int32)
+        number[used] = np.arange(len(account), dtype=np.int32)
+        return Partition(
+            position_pool=number[holdings.account, market.settlement[holdings.row]],
+            order_pool=number[holdings.order_account, market.settlement[holdings.order_row]],
+            account=account,
+            name=(len(market) + currency).astype(np.int32),
+            currency=currency,
+        )
+
+    def value(self, holdings: Holdings, partition: Partition, market: Market, collateral: Collateral) -> PoolValue:
+        """Balance, unrealised P&L and option value of each (account, currency), in that currency."""
+        cell = partition.account, partition.currency
+        unrealised = holdings.by_currency(holdings.unrealised, market)[cell]
+        option_value = holdings.by_currency(holdings.option_value, market)[cell]
+        settled = holdings.balance[cell] + unrealised
+        equity = settled + option_value
+        counted = equity if collateral.counts_option_value else settled
+        return PoolValue(equity, counted, counted, unrealised, option_value)

@@ -1,0 +1,171 @@
+"""A regime: a pool, a model and a collateral schedule; and its assessment of a book."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from margin.assessment import Assessment, Results
+from margin.book import Book
+from margin.encoded import Encoded
+from margin.lines import Lines, OrderLines, group_lines, group_orders
+from margin.market import Market
+from margin.models.requirement import Model, Prepared
+from margin.pools import Collateral, Holdings, Partition, Pool
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int32]
+
+BLOCK = 1 << 16
+"""Accounts per block: large enough to amortise a call, small enough that a block's arrays stay near the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """How an account is margined: who shares collateral, how much is required, what collateral counts for.
+
+    Attributes
+    ----------
+    name : str
+    pool : Pool
+        Axis one: `IsolatedPool`, `SegregatedPool`, `CrossPool`.
+    model : Model
+        Axis two: `StandardModel`, `PortfolioModel`, ...
+    collateral : Collateral
+    provenance : Mapping of str to str
+        What the parameters are: date, statuses, fingerprint. Copied into results.
+
+    Examples
+    --------
+    Any pool goes with any model; ``Regime("mine", IsolatedPool(), portfolio_model)`` is a regime that no venue offers.
+    """
+
+    name: str
+    pool: Pool
+    model: Model
+    collateral: Collateral = Collateral()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def assess(
+        self,
+        book: Book,
+        market: Market,
+        *,
+        threads: int = 1,
+        block: int = BLOCK,
+        on_block: Callable[[int], None] | None = None,
+    ) -> Assessment:
+        """Margin every account of a book.
+
+        Parameters
+        ----------
+        book : Book
+        market : Market
+        threads : int
+            Threads over blocks of accounts; 0 takes all processors. The result does not depend on it.
+        block : int
+            Accounts per block. The result does not depend on it.
+        on_block : callable, optional
+            Called with the number of accounts done after each block, in order.
+
+        Returns
+        -------
+        Assessment
+            One row for each (account, pool).
+
+        Raises
+        ------
+        DataError
+            If the book names an instrument or a currency that the market lacks.
+        ParameterError
+            If a parameter that the book needs has no value.
+        """
+        if threads < 0 or block < 1:
+            raise ValueError(f"threads={threads}, block={block}: threads must be 0 or more and block 1 or more")
+        started = time.perf_counter()
+        encoded = Encoded.of(book, market)
+        seconds = {"encode": time.perf_counter() - started}
+        prepared = self.prepare(encoded)
+        seconds["price"] = time.perf_counter() - started - seconds["encode"]
+
+        def work(first: int) -> Results:
+            return self._block(encoded, prepared, first, min(first + block, len(book.accounts)))
+
+        parts = []
+        starts = range(0, len(book.accounts), block)
+        for first, part in zip(starts, _in_order(work, starts, threads), strict=True):
+            parts.append(part)
+            if on_block is not None:
+                on_block(min(first + block, len(book.accounts)))
+        results = Results.concatenated(parts) if parts else self._block(encoded, prepared, 0, 0)
+        seconds["stress"] = time.perf_counter() - started - sum(seconds.values())
+        return Assessment(regime=self, book=book, market=market, prepared=prepared, results=results, timings=seconds)
+
+    def prepare(self, encoded: Encoded) -> Prepared:
+        """Make the model ready for the market and the rows that the book uses."""
+        return self.model.prepare(encoded.market, in_usd=self.pool.in_usd, used=encoded.used_rows(in_usd=self.pool.in_usd))
+
+    def group(
+        self, encoded: Encoded, prepared: Prepared, first: int, last: int
+    ) -> tuple[Holdings, Partition, Lines, OrderLines]:
+        """Holdings of accounts ``first .. last - 1``, their pools, and the lines of those pools."""
+        market = encoded.market
+        positions, orders = encoded.positions_of(first, last), encoded.orders_of(first, last)
+        holdings = encoded.holdings(positions, orders, first, last)
+        partition = self.pool.partition(holdings, market)
+        quantity = encoded.book.positions.quantity[positions]
+        pool, row = partition.position_pool, holdings.row
+        if prepared.shocked_currencies.any():
+            shocked = _shocked_collateral(holdings, partition, prepared.shocked_currencies, market)
+            pool, row, quantity = (np.concatenate(pair) for pair in zip((pool, row, quantity), shocked, strict=True))
+        lines = group_lines(pool, row, quantity, prepared.rank, len(partition))
+        resting = encoded.book.orders
+        order_lines = group_orders(
+            partition.order_pool,
+            holdings.order_row,
+            resting.quantity[orders],
+            _inside_band(resting.price[orders], holdings.order_row, market),
+            resting.mmp[orders],
+            prepared.rank,
+            len(partition),
+        )
+        return holdings, partition, lines, order_lines
+
+    def _block(self, encoded: Encoded, prepared: Prepared, first: int, last: int) -> Results:
+        holdings, partition, lines, orders = self.group(encoded, prepared, first, last)
+        requirement = prepared.requirement(lines, orders)
+        value = self.pool.value(holdings, partition, encoded.market, self.collateral)
+        return Results.of(first, partition, value, requirement)
+
+
+def _in_order(work: Callable[[int], Results], starts: range, threads: int) -> Iterator[Results]:
+    """Results of `work` in the order of `starts`, computed on several threads."""
+    count = threads or len(os.sched_getaffinity(0))
+    if count == 1 or len(starts) < 2:
+        yield from map(work, starts)
+        return
+    with ThreadPoolExecutor(count) as executor:
+        yield from executor.map(work, starts)
+
+
+def _shocked_collateral(
+    holdings: Holdings, partition: Partition, shocked: NDArray[np.bool_], market: Market
+) -> tuple[Codes, Codes, Array]:
+    """Equity of each shocked currency of each account, as lines: pool, row, amount.
+
+    Only a pool of the whole account can hold them, so account and pool are the same here.
+    """
+    equity = holdings.balance + holdings.by_currency(holdings.unrealised + holdings.option_value, market)
+    account, currency = np.nonzero((equity != 0) & shocked)
+    return account.astype(np.int32), (len(market) + currency).astype(np.int32), equity[account, currency]
+
+
+def _inside_band(price: Array, row: Codes, market: Market) -> Array:
+    """Order prices inside the instrument's price band, where it has one."""
+    return np.fmin(np.fmax(price, market.min_price[row]), market.max_price[row])

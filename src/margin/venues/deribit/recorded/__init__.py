@@ -1,0 +1,25 @@
+"""Recorded markets of this venue: option chains that third parties kept, as markets and snapshots.
+
+- `instants(folder)`: what is recorded.
+- `chain(folder, instant)`: one instant as tables, with the count of what was left out.
+- `write_snapshot_of(folder, instant, out)`: the same, written as a snapshot.
+- `reprice(market)`: Black-76 against the recorded marks; `render_reprice(folder)` for all of them.
+- `crash_comparison(folder)`, `render_crash(folder)`: the same accounts before and in the crash of February 2026.
+"""
+
+from margin.venues.deribit.recorded.chains import Chain, Instant, chain, instants, write_snapshot_of
+from margin.venues.deribit.recorded.compare import render_chain, render_list, render_reprice, reprice
+from margin.venues.deribit.recorded.read import Recording
+
+__all__ = [
+    "Chain",
+    "Instant",
+    "Recording",
+    "chain",
+    "instants",
+    "render_chain",
+    "render_list",
+    "render_reprice",
+    "reprice",
+    "write_snapshot_of",
+]
