@@ -255,6 +255,22 @@ def test_wrong_arguments_are_refused(arguments: dict[str, object], text: str) ->
         Parameters.load(**arguments)  # type: ignore[arg-type]
 
 
+def test_values_can_be_replaced_without_a_file(path: Path) -> None:
+    before = Parameters.load(path, as_of="2026-01-01")
+    after = before.with_({"pair.BTC_USD.price_range": 0.2, "general.moves": [1, 2]}, source="what if")
+    assert after.number("pair.BTC_USD.price_range") == 0.2
+    assert after.numbers("general.moves") == (1.0, 2.0)
+    assert after.number("general.mm_factor") == 0.8
+    assert after.value("general.moves").status == "illustrative"
+    assert after.statuses() == {"official", "illustrative"}
+    assert before.number("pair.BTC_USD.price_range") == 0.16
+    assert list(dict(after.items())) == sorted(dict(after.items()))
+    with pytest.raises(ParameterError, match=r"what if: general\.a: nan is not a finite number"):
+        before.with_({"general.a": float("nan")}, source="what if")
+    with pytest.raises(ParameterError, match="'sure' is not a status"):
+        before.with_({"general.a": 1}, source="what if", status="sure")
+
+
 def test_the_fingerprint_follows_values_alone(tmp_path: Path) -> None:
     def fingerprint(head: str, body: str) -> str:
         return Parameters.load(write(tmp_path, head + body), as_of="2026-01-01").fingerprint()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.ids import Ids, concat
+from margin.ids import Coded, Ids, concat
 from margin.models.requirement import Prepared, Requirement, UnitResults
 from margin.pools.holdings import USD, Partition, PoolValue
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from margin.book import Book
+    from margin.encoded import Encoded
     from margin.explanation import Explanation
     from margin.market import Market
     from margin.regime import Regime
@@ -103,8 +104,8 @@ class Assessment:
     Attributes
     ----------
     regime : Regime
-    book : Book
-    market : Market
+    encoded : Encoded
+        The book in the terms of the market.
     prepared : Prepared
         The regime's model, ready for the market.
     results : Results
@@ -118,11 +119,20 @@ class Assessment:
     """
 
     regime: Regime
-    book: Book
-    market: Market
+    encoded: Encoded
     prepared: Prepared
     results: Results
     timings: Mapping[str, float]
+
+    @property
+    def book(self) -> Book:
+        """The book that was assessed."""
+        return self.encoded.book
+
+    @property
+    def market(self) -> Market:
+        """The market it was assessed in."""
+        return self.encoded.market
 
     def __len__(self) -> int:
         """Number of rows: pools of accounts."""
@@ -153,17 +163,18 @@ class Assessment:
         return np.where(liquidation, 2, np.where(restricted, 1, 0)).astype(np.int8)
 
     def columns(self) -> dict[str, Any]:
-        """Every figure as a column: numpy arrays and `Ids`, each of length ``len(self)``.
+        """Every figure as a column: numpy arrays, `Ids` and (where few names repeat) `Coded`, each of length ``len(self)``.
 
         ``collateral_value`` is what counts against the initial margin, after haircuts. ``utilisation`` is maintenance margin over
         collateral, ``initial_utilisation`` initial margin over collateral; infinite where a requirement meets no collateral.
         """
         r = self.results
         worst_unit, worst_scenario = self._worst()
+        n_currencies = len(self.market.currencies)
         return {
             "account": self.book.accounts.take(r.account),
             "pool": self._pool_names(),
-            "currency": _named((*self.market.currencies, "USD"), np.where(r.currency == USD, -1, r.currency)),
+            "currency": _named((*self.market.currencies, "USD"), np.where(r.currency == USD, n_currencies, r.currency)),
             "equity": r.equity,
             "collateral_value": r.initial_collateral,
             "unrealised_pnl": r.unrealised,
@@ -184,25 +195,26 @@ class Assessment:
         r, units = self.results, self.results.units
         if units is None:
             return {}
-        label, names = self._labels(units.unit, units.scenario)
+        label, labels = self._labels(units.unit, units.scenario)
+        pools = self._pool_names()
         return {
             "account": self.book.accounts.take(r.account[units.pool]),
-            "pool": self._pool_names().take(units.pool),
+            "pool": Coded(pools.codes[units.pool], pools.vocabulary),
             "unit": _named(self.prepared.units, units.unit),
             "worst_loss": units.worst_loss,
-            "worst_scenario": _named(names, label),
+            "worst_scenario": Coded(label.astype(np.int32), labels),
             **units.charges,
         }
 
     def to_arrow(self) -> pa.Table:
         """The columns as a pyarrow table."""
-        from margin.io import to_arrow  # noqa: PLC0415 - pyarrow is an extra, imported when used
+        from margin.io import to_arrow
 
         return to_arrow(self.columns())
 
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
         """Write the columns to a Parquet file, under a temporary name until it is complete."""
-        from margin.io import write_parquet  # noqa: PLC0415
+        from margin.io import write_parquet
 
         write_parquet(self.to_arrow(), path)
 
@@ -212,7 +224,7 @@ class Assessment:
 
     def to_polars(self) -> pl.DataFrame:
         """The columns as a polars data frame."""
-        import polars as pl  # noqa: PLC0415
+        import polars as pl
 
         frame = pl.from_arrow(self.to_arrow())
         assert isinstance(frame, pl.DataFrame)
@@ -220,52 +232,39 @@ class Assessment:
 
     def explain(self, account: str | int) -> Explanation:
         """How the requirement of one account comes about, down to its positions."""
-        from margin.explanation import explain  # noqa: PLC0415 - only when asked for
+        from margin.explanation import explain
 
         return explain(self.regime, self.book.select([account]), self.market)
 
     def __repr__(self) -> str:
         """Counts, totals and the first rows."""
-        from margin.text import assessment_text  # noqa: PLC0415
+        from margin.text import assessment_text
 
         return assessment_text(self)
 
-    def _pool_names(self) -> Ids:
+    def _pool_names(self) -> Coded:
         names = concat(_as_text(self.market.instruments), Ids.of([*self.market.currencies, "cross"]))
-        return names.take(np.where(self.results.name < 0, len(names) - 1, self.results.name))
+        code = np.where(self.results.name < 0, len(names) - 1, self.results.name)
+        return Coded(code.astype(np.int32), names)
 
-    def _worst(self) -> tuple[Ids, Ids]:
-        """Unit with the largest loss of each row and its scenario in words; empty where nothing is at risk."""
+    def _worst(self) -> tuple[Coded, Coded]:
+        """Unit with the largest loss of each row and its scenario in words; missing where nothing is at risk."""
+        unit, label, labels = (np.full(len(self), -1, dtype=np.int64), np.full(len(self), -1, dtype=np.int64), Ids.of([""]))
         units = self.results.units
-        at = np.full(len(self), -1, dtype=np.int64)
         if units is not None and len(units.pool):
             starts = np.flatnonzero(np.diff(units.pool, prepend=-1))
-            largest = np.maximum.reduceat(units.worst_loss, starts)
-            is_worst = (units.worst_loss == np.repeat(largest, np.diff(starts, append=len(units.pool)))) & (
-                units.worst_loss > 0
-            )
-            rows = np.flatnonzero(is_worst)[::-1]
-            at[units.pool[rows]] = rows  # the first of equals stands last and wins
-        if units is None:
-            nothing = _named(("",), np.zeros(len(self), dtype=np.int64))
-            return nothing, nothing
-        label, names = self._labels(units.unit, units.scenario)
-        none = at < 0
-        safe = np.maximum(at, 0)
-        if not len(units.unit):
-            label = code = np.zeros(len(self), dtype=np.int64)
-        else:
-            code, label = units.unit[safe], label[safe]
-        return (
-            _named((*self.prepared.units, ""), np.where(none, len(self.prepared.units), code)),
-            _named((*names, ""), np.where(none, len(names), label)),
-        )
+            largest = np.repeat(np.maximum.reduceat(units.worst_loss, starts), np.diff(starts, append=len(units.pool)))
+            worst = np.flatnonzero((units.worst_loss == largest) & (units.worst_loss > 0))[::-1]
+            code, labels = self._labels(units.unit, units.scenario)
+            unit[units.pool[worst]] = units.unit[worst]  # from the last to the first, so the first of equals wins
+            label[units.pool[worst]] = code[worst]
+        return _named(self.prepared.units or ("",), unit), Coded(label.astype(np.int32), labels)
 
-    def _labels(self, unit: Codes, scenario: Codes) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    def _labels(self, unit: Codes, scenario: Codes) -> tuple[NDArray[np.int64], Ids]:
         """Code of each (unit, scenario) label, and all labels; there are few of them, so each is spelled once."""
         n = self.prepared.n_scenarios
-        names = tuple(self.prepared.label(u, s) for u in range(len(self.prepared.units)) for s in range(n))
-        return unit.astype(np.int64) * n + scenario, names
+        names = [self.prepared.label(u, s) for u in range(len(self.prepared.units)) for s in range(n)]
+        return unit.astype(np.int64) * n + scenario, Ids.of(names)
 
 
 def _ratio(requirement: Array, collateral: Array) -> Array:
@@ -274,8 +273,8 @@ def _ratio(requirement: Array, collateral: Array) -> Array:
     return np.where((requirement == 0) & (collateral >= 0), 0.0, ratio)
 
 
-def _named(names: Iterable[str], code: NDArray[Any]) -> Ids:
-    return Ids.of(list(names)).take(code)
+def _named(names: Iterable[str], code: NDArray[Any]) -> Coded:
+    return Coded(code.astype(np.int32), Ids.of(list(names)))
 
 
 def _as_text(ids: Ids) -> Ids:

@@ -27,7 +27,7 @@ import json
 import os
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
@@ -66,7 +66,7 @@ class Value:
         One of `STATUSES`.
     source : str
     path : str
-        File that gave the value.
+        File that gave the value (`Parameters.with_`: its source).
     """
 
     name: str
@@ -139,6 +139,30 @@ class Parameters:
             resolved.update(in_file)
         passed_over = {name: tuple(found) for name, found in others.items() if name not in resolved}
         return cls(day, accepted, MappingProxyType(dict(sorted(resolved.items()))), MappingProxyType(passed_over))
+
+    def with_(self, values: Mapping[str, object], *, source: str, status: str = "illustrative") -> Parameters:
+        """The same parameters with some of them replaced or added: what a changed number would do, without a file.
+
+        Parameters
+        ----------
+        values : mapping of str to float, int, bool, str or sequence of these
+            By name.
+        source : str
+        status : str
+            One of `STATUSES`; it need not be among the accepted ones.
+
+        Raises
+        ------
+        ParameterError
+            If a value is of no such type, or the status is none.
+        """
+        if status not in STATUSES:
+            _malformed(source, "status", f"{status!r} is not a status; choose from {', '.join(STATUSES)}")
+        new = {
+            name: Value(name, _leaf(source, name, value), self.as_of, status, source, source)
+            for name, value in values.items()
+        }
+        return replace(self, values=MappingProxyType(dict(sorted({**self.values, **new}.items()))))
 
     def value(self, name: str) -> Value:
         """The parameter with its date, status and source.
@@ -319,7 +343,7 @@ def _fix_kind(path: str, where: str, name: str, kind: str, kinds: dict[str, str]
 
 def _leaf(path: str, where: str, value: object) -> Leaf:
     """A checked, immutable value."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return tuple(_leaf(path, f"{where}[{i}]", v) for i, v in enumerate(value))
     if isinstance(value, int | float) and not abs(value) <= _LARGEST:
         _malformed(

@@ -49,7 +49,7 @@ class Regime:
     name: str
     pool: Pool
     model: Model
-    collateral: Collateral = Collateral()
+    collateral: Collateral = field(default_factory=Collateral)
     provenance: Mapping[str, str] = field(default_factory=dict)
 
     def assess(
@@ -105,7 +105,7 @@ class Regime:
                 on_block(min(first + block, len(book.accounts)))
         results = Results.concatenated(parts) if parts else self._block(encoded, prepared, 0, 0)
         seconds["stress"] = time.perf_counter() - started - sum(seconds.values())
-        return Assessment(regime=self, book=book, market=market, prepared=prepared, results=results, timings=seconds)
+        return Assessment(regime=self, encoded=encoded, prepared=prepared, results=results, timings=seconds)
 
     def prepare(self, encoded: Encoded) -> Prepared:
         """Make the model ready for the market and the rows that the book uses."""
@@ -122,8 +122,10 @@ class Regime:
         quantity = encoded.book.positions.quantity[positions]
         pool, row = partition.position_pool, holdings.row
         if prepared.shocked_currencies.any():
-            shocked = _shocked_collateral(holdings, partition, prepared.shocked_currencies, market)
-            pool, row, quantity = (np.concatenate(pair) for pair in zip((pool, row, quantity), shocked, strict=True))
+            shocked = _shocked_collateral(holdings, prepared.shocked_currencies, market)
+            pool = np.concatenate((pool, shocked[0]))
+            row = np.concatenate((row, shocked[1]))
+            quantity = np.concatenate((quantity, shocked[2]))
         lines = group_lines(pool, row, quantity, prepared.rank, len(partition))
         resting = encoded.book.orders
         order_lines = group_orders(
@@ -155,7 +157,7 @@ def _in_order(work: Callable[[int], Results], starts: range, threads: int) -> It
 
 
 def _shocked_collateral(
-    holdings: Holdings, partition: Partition, shocked: NDArray[np.bool_], market: Market
+    holdings: Holdings, shocked: NDArray[np.bool_], market: Market
 ) -> tuple[Codes, Codes, Array]:
     """Equity of each shocked currency of each account, as lines: pool, row, amount.
 

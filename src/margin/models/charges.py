@@ -57,8 +57,8 @@ class Sensitivities:
     option: NDArray[np.bool_]
 
     def parameter(self, values: ByName) -> Array:
-        """A parameter by unit, nan for units without instruments, shape (n_units,)."""
-        out = np.full(len(self.units), np.nan)
+        """A parameter by unit, nan for units without instruments; one nan more for rows without a unit (code -1)."""
+        out = np.full(len(self.units) + 1, np.nan)
         for code in np.flatnonzero(self.holds_instruments):
             out[code] = values.of(self.units[code])
         return out
@@ -106,7 +106,7 @@ class ExpiryDeltaCharge:
         """Rate of each row, times its delta and the worth of a coin."""
         annual = sensitivities.parameter(self.annual)
         least = sensitivities.parameter(self.minimum)
-        unit = np.maximum(sensitivities.unit, 0)
+        unit = sensitivities.unit
         rate = np.maximum(least[unit], np.expm1(annual[unit] * sensitivities.years))
         charged = sensitivities.delta != 0
         coefficient = np.where(charged, sensitivities.delta * sensitivities.value * rate, 0.0)
@@ -212,7 +212,7 @@ def price_adjusted_delta(market: Market) -> Array:
 
 
 def settlement_decay(minutes_to_expiry: Array, window_minutes: float) -> Array:
-    """Share of delta that is left while the settlement price is being averaged: 1 before the window, linearly down to 0 at expiry."""
+    """Share of delta left while the settlement price is being averaged: 1 before the window, then linearly down to 0 at expiry."""
     return np.clip(np.asarray(minutes_to_expiry) / window_minutes, 0.0, 1.0)
 
 

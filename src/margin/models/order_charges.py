@@ -50,7 +50,7 @@ class WorseSideCharge:
     def prepare(self, market: Market, sensitivities: Sensitivities, *, in_usd: bool) -> PreparedOrderCharge:
         """Charge of one contract of each instrument."""
         n = len(market)
-        unit = np.maximum(sensitivities.unit[:n], 0)
+        unit = sensitivities.unit[:n]
         worth = value_per_contract(market) * (settlement_value(market) if in_usd else 1.0)
         per_contract = self.share * sensitivities.parameter(self.price_range)[unit] * worth
 

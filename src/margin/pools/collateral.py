@@ -75,7 +75,7 @@ class Collateral:
         Whether the haircut lowers the collateral for both margins or for the initial margin only.
     """
 
-    haircut: ByName = ByName("haircut", 0.0)
+    haircut: ByName = field(default_factory=lambda: ByName("haircut", 0.0))
     tiers: Mapping[str, DiscountTiers] = field(default_factory=dict)
     counts_option_value: bool = True
     haircut_on: Literal["both", "initial"] = "both"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 from numpy.typing import NDArray
 
-from margin.synthetic.market import COINS, LARGE, Listing, prices
+from margin.synthetic.market import COINS, LARGE, Listing, prices, worth
 from margin.synthetic.overlay import haircut, price_range
 
 Array = NDArray[np.float64]
@@ -24,6 +24,9 @@ BLOCK = 1 << 15
 """Accounts drawn at once."""
 
 MEAN_POSITIONS = 8.0
+
+LEAST_PRICE = 1e-8
+"""A position was entered for something, however little its mark is."""
 
 RETAIL, PROFESSIONAL, MAKER = 0, 1, 2
 
@@ -69,9 +72,9 @@ class Profile:
 
 
 PROFILES = (
-    Profile(0.84, 4.0, 0.75, 0.11, 2e3, 1.3, 0.80, 0.65, 0.0, 0.35, 0.17, 0.72),
-    Profile(0.15, 20.0, 0.80, 0.32, 2e4, 1.2, 0.65, 0.42, 0.5, 2.0, 0.22, 0.60),
-    Profile(0.01, 165.0, 0.70, 0.75, 6e4, 1.0, 0.50, 0.48, 1.0, 25.0, 0.30, 0.30),
+    Profile(0.84, 4.15, 0.75, 0.05, 2e3, 1.3, 0.80, 0.65, 0.0, 0.35, 0.17, 0.72),
+    Profile(0.15, 20.5, 0.80, 0.19, 2e4, 1.2, 0.65, 0.42, 0.5, 2.0, 0.22, 0.60),
+    Profile(0.01, 170.0, 0.70, 0.74, 6e4, 1.0, 0.50, 0.48, 1.0, 25.0, 0.30, 0.30),
 )
 
 COLLATERAL = {"USDC": 0.44, "BTC": 0.2, "ETH": 0.12, "USDT": 0.12, "STETH": 0.04, "USDE": 0.03, "SOL": 0.03, "XRP": 0.02}
@@ -99,20 +102,18 @@ class Holdings:
     balance_amount: Array
 
 
-def holdings(listed: Listing, worth: dict[str, float], *, accounts: int, mean: float, seed: int) -> Holdings:
+def holdings(listed: Listing, *, accounts: int, mean: float, seed: int) -> Holdings:
     """Draw the holdings of `accounts` accounts.
 
     Parameters
     ----------
     listed : Listing
-    worth : dict of str to float
-        USD per unit of every currency.
     accounts : int
     mean : float
         Mean number of positions per account; every account has at least one.
     seed : int
     """
-    draw = _Draw(listed, worth, mean / MEAN_POSITIONS)
+    draw = _Draw(listed, mean / MEAN_POSITIONS)
     parts = []
     for number, first in enumerate(range(0, accounts, BLOCK)):
         rng = Generator(PCG64(SeedSequence(seed, spawn_key=(number,))))
@@ -123,10 +124,10 @@ def holdings(listed: Listing, worth: dict[str, float], *, accounts: int, mean: f
 class _Draw:
     """What every block needs: the listing as lookups, and the popularity of instruments."""
 
-    def __init__(self, listed: Listing, worth: dict[str, float], size: float) -> None:
+    def __init__(self, listed: Listing, size: float) -> None:
         self.listed = listed
         self.size = size
-        self.worth = np.array([worth[name] for name in COLLATERAL])
+        self.worth = np.array([worth()[name] for name in COLLATERAL])
         self.haircut = np.array([haircut(name) for name in COLLATERAL])
         self.option = listed.option
         self.delta_one = np.flatnonzero(~self.option)
@@ -154,7 +155,7 @@ class _Draw:
         account, row = np.divmod(key, len(self.listed))
         quantity = self._quantities(rng, kind, account, row, hedged)
         scatter = np.where(self.option[row], 0.25, 0.02) * rng.standard_normal(len(row))
-        entry = self.listed.mark[row] * np.exp(scatter)
+        entry = np.maximum(self.listed.mark[row], LEAST_PRICE) * np.exp(scatter)
         orders = self._orders(rng, kind, account, row)
         balances = self._balances(rng, kind, account, row, quantity, entry)
         parts = (account, row, quantity, entry), orders, balances
@@ -243,9 +244,9 @@ class _Draw:
         size = quantity * self.listed.contract_size[row]
         mark = self.listed.mark[row]
         pnl = np.where(self.listed.inverse[row], size * (1 / entry - 1 / mark), size * (mark - entry)) * self.settled_usd[row]
-        worth = np.bincount(account, weights=np.where(self.option[row], quantity * self.value[row], pnl), minlength=n)
+        held = np.bincount(account, weights=np.where(self.option[row], quantity * self.value[row], pnl), minlength=n)
         aim = requirement / utilisation
-        put_down = np.maximum(aim - worth, 0.05 * aim + 20.0)
+        put_down = np.maximum(aim - held, 0.05 * aim + 20.0)
 
         currencies = np.minimum(1 + rng.poisson(0.4, n), 3)
         who = np.repeat(np.arange(n), currencies)

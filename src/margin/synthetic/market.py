@@ -7,6 +7,7 @@ have linear perpetuals, the first of them linear options too. Names follow the s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,6 +127,12 @@ def prices() -> Array:
     return np.array([coin.price for coin in COINS])
 
 
+def worth() -> dict[str, float]:
+    """USD per unit of every currency."""
+    coins = {coin.name: coin.price for coin in COINS}
+    return coins | CASH | {name: factor * coins[coin] for name, (coin, factor) in CLAIMS.items()}
+
+
 def listing(time: np.datetime64, instruments: int) -> Listing:
     """List about `instruments` instruments at `time`; the number of strikes gives way, not the number of coins.
 
@@ -134,7 +141,7 @@ def listing(time: np.datetime64, instruments: int) -> Listing:
     time : datetime64
     instruments : int
     """
-    rows: list[tuple[object, ...]] = []
+    rows: list[_Row] = []
     expiries = _expiries(time)
     for number, coin in enumerate(COINS):
         rows.extend(_delta_one(number, coin, time, expiries))
@@ -151,55 +158,64 @@ def listing(time: np.datetime64, instruments: int) -> Listing:
     return _listing(rows, time)
 
 
-def _listing(rows: list[tuple[object, ...]], time: np.datetime64) -> Listing:
-    name, kind, option_type, coin, inverse, size, strike, expiry, forward, vol = zip(*rows, strict=True)
-    kinds, inverses = np.array(kind), np.array(inverse, dtype=np.bool_)
-    forwards, vols, strikes = np.array(forward, dtype=np.float64), np.array(vol, dtype=np.float64), np.array(strike, dtype=np.float64)
-    expiries = np.array(expiry, dtype="datetime64[ms]")
-    option = kinds == "option"
-    mark, delta = forwards.copy(), np.ones(len(rows))
-    sign = np.where(np.array(option_type)[option] == "call", 1.0, -1.0)
-    years = (expiries[option] - time) / YEAR
-    price, delta[option] = black76(forwards[option], strikes[option], years, vols[option], sign)
-    mark[option] = np.where(inverses[option], price / forwards[option], price)
-    codes = np.array(coin, dtype=np.int32)
-    sizes = np.array(size, dtype=np.float64)
-    return Listing(
-        np.array(name), kinds, np.array(option_type), codes, inverses, sizes, strikes, mark, vols, forwards, delta, expiries
-    )
+class _Row(NamedTuple):
+    """One instrument before its mark is known."""
+
+    name: str
+    kind: str
+    coin: int
+    contract_size: float
+    forward: float
+    inverse: bool = False
+    expiry: np.datetime64 = np.datetime64("NaT", "ms")
+    option_type: str = ""
+    strike: float = np.nan
+    vol: float = np.nan
 
 
-def _delta_one(number: int, coin: Coin, time: np.datetime64, expiries: list[np.datetime64]) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = []
-    none = np.datetime64("NaT")
+def _listing(rows: list[_Row], time: np.datetime64) -> Listing:
+    columns = {name: np.array(column) for name, column in zip(_Row._fields, zip(*rows, strict=True), strict=True)}
+    option = columns["kind"] == "option"
+    forward, inverse = columns.pop("forward"), columns["inverse"]
+    mark, delta = forward.copy(), np.ones(len(rows))
+    sign = np.where(columns["option_type"][option] == "call", 1.0, -1.0)
+    years = (columns["expiry"][option] - time) / YEAR
+    price, delta[option] = black76(forward[option], columns["strike"][option], years, columns["vol"][option], sign)
+    mark[option] = np.where(inverse[option], price / forward[option], price)
+    columns["coin"] = columns["coin"].astype(np.int32)
+    return Listing(**columns, forward=forward, mark=mark, delta=delta)
+
+
+def _delta_one(number: int, coin: Coin, time: np.datetime64, expiries: list[np.datetime64]) -> list[_Row]:
+    rows = []
     if coin.inverse:
-        rows.append((f"{coin.name}-PERPETUAL", "perpetual", "", number, True, coin.inverse, np.nan, none, coin.price * 1.0002, np.nan))
+        rows.append(_Row(f"{coin.name}-PERPETUAL", "perpetual", number, coin.inverse, coin.price * 1.0002, True))
         for expiry in (e for e in expiries if _weekday(e) == FRIDAY):
-            forward = _forward(coin, time, expiry)
-            rows.append((f"{coin.name}-{_date(expiry)}", "future", "", number, True, coin.inverse, np.nan, expiry, forward, np.nan))
-    size = 10.0 ** np.floor(np.log10(20.0 / coin.price))
-    name = f"{coin.name}_{QUOTE}-PERPETUAL"
-    rows.append((name, "perpetual", "", number, False, float(size), np.nan, none, coin.price * 0.9999, np.nan))
+            name = f"{coin.name}-{_date(expiry)}"
+            rows.append(_Row(name, "future", number, coin.inverse, _forward(coin, time, expiry), True, expiry))
+    size = float(10.0 ** np.floor(np.log10(20.0 / coin.price)))
+    rows.append(_Row(f"{coin.name}_{QUOTE}-PERPETUAL", "perpetual", number, size, coin.price * 0.9999))
     return rows
 
 
-def _chain(number: int, coin: Coin, time: np.datetime64, expiry: np.datetime64, strikes: int) -> list[tuple[object, ...]]:
+def _chain(number: int, coin: Coin, time: np.datetime64, expiry: np.datetime64, strikes: int) -> list[_Row]:
     """Calls and puts on `strikes` strikes around the forward of one expiry."""
     forward = _forward(coin, time, expiry)
     years = float((expiry - time) / YEAR)
     at_the_money = _at_the_money(coin, years)
-    width = 2.2 * at_the_money * np.sqrt(years) + 0.06
-    step = _nice(forward * 2.0 * np.sinh(width) / strikes)
+    deviation = at_the_money * float(np.sqrt(years))
+    step = _nice(forward * 2.0 * float(np.sinh(2.2 * deviation + 0.06)) / strikes)
     lowest = max(round(forward / step) - strikes // 2, 1)
-    size = 1.0 if coin.inverse else 10.0 ** np.round(np.log10(1_500.0 / coin.price))
-    pair = coin.name if coin.inverse else f"{coin.name}_{QUOTE}"
-    rows: list[tuple[object, ...]] = []
+    inverse = coin.inverse > 0
+    size = 1.0 if inverse else float(10.0 ** np.round(np.log10(1_500.0 / coin.price)))
+    pair = coin.name if inverse else f"{coin.name}_{QUOTE}"
+    rows = []
     for k in range(lowest, lowest + strikes):
         strike = float(f"{k * step:.10g}")
-        vol = _smile(at_the_money, np.log(strike / forward) / (at_the_money * np.sqrt(years)))
-        for letter, option_type in (("C", "call"), ("P", "put")):
-            name = f"{pair}-{_date(expiry)}-{_strike(strike)}-{letter}"
-            rows.append((name, "option", option_type, number, bool(coin.inverse), float(size), strike, expiry, forward, vol))
+        vol = _smile(at_the_money, float(np.log(strike / forward)) / deviation)
+        for option_type in ("call", "put"):
+            name = f"{pair}-{_date(expiry)}-{_strike(strike)}-{option_type[0].upper()}"
+            rows.append(_Row(name, "option", number, size, forward, inverse, expiry, option_type, strike, vol))
     return rows
 
 
@@ -215,7 +231,7 @@ def _at_the_money(coin: Coin, years: float) -> float:
 
 def _smile(at_the_money: float, moneyness: float) -> float:
     """A hyperbola in standardised log-moneyness: smooth, positive, steeper towards low strikes."""
-    return float(at_the_money * (np.sqrt(1.0 + 0.12 * moneyness**2) - 0.05 * moneyness))
+    return float(at_the_money * (np.sqrt(1.0 + 0.08 * moneyness**2) - 0.05 * moneyness))
 
 
 def _nice(step: float) -> float:
@@ -252,12 +268,10 @@ def _strike(strike: float) -> str:
     return np.format_float_positional(strike, trim="-").replace(".", "d")
 
 
-def tables(listed: Listing, time: np.datetime64) -> dict[str, Columns]:
+def tables(listed: Listing) -> dict[str, Columns]:
     """The market tables of a listing: ``instruments``, ``quotes``, ``indices``, ``currencies``."""
     base = np.array([coin.name for coin in COINS])[listed.coin]
     band = np.where(listed.option, 0.04 * np.where(listed.inverse, 1.0, listed.forward), 0.03 * listed.mark)
-    coin_names = [coin.name for coin in COINS]
-    worth = CASH | {name: factor * prices()[coin_names.index(coin)] for name, (coin, factor) in CLAIMS.items()}
     pairs = [f"{coin.name}_USD" for coin in LARGE] + [f"{coin.name}_{QUOTE}" for coin in COINS]
     pair_prices = [coin.price for coin in LARGE] + [coin.price for coin in COINS]
     return {
@@ -270,7 +284,7 @@ def tables(listed: Listing, time: np.datetime64) -> dict[str, Columns]:
             "settlement": np.where(listed.inverse, base, QUOTE),
             "contract_size": listed.contract_size,
             "strike": listed.strike,
-            "option_type": listed.option_type,
+            "option_type": np.where(listed.option, listed.option_type.astype(object), None),
             "expiry": listed.expiry,
         },
         "quotes": {
@@ -283,7 +297,7 @@ def tables(listed: Listing, time: np.datetime64) -> dict[str, Columns]:
         },
         "indices": {"index": np.array(pairs), "price": np.array(pair_prices)},
         "currencies": {
-            "currency": np.array(coin_names + list(worth)),
-            "usd": np.array([coin.price for coin in COINS] + list(worth.values())),
+            "currency": np.array(list(worth())),
+            "usd": np.array(list(worth().values())),
         },
     }

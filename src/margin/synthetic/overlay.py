@@ -49,8 +49,7 @@ def overlay() -> str:
         if coin.name not in KNOWN_CURRENCIES:
             sections.append(_section(f"currency.{coin.name}", _currency(coin)))
     for name, value in STABLE_HAIRCUT.items():
-        sections.append(_section(f"currency.{name}", {**_money(), "haircut": value, "equity_side_impact": "none"}))
-    sections.append(_section(f"currency.{QUOTE}", _money()))
+        sections.append(_section(f"currency.{name}", {"haircut": value, "equity_side_impact": "none"}))
     return "\n".join(sections)
 
 
@@ -84,17 +83,6 @@ def _currency(coin: Coin) -> dict[str, object]:
         "extended_dampener": 25_000,
         "haircut": haircut(coin.name),
         "equity_side_impact": "both",
-        "pnl_offset": 0,
-        "max_offsetable_pnl": 0,
-        "correlation_set": False,
-    }
-
-
-def _money() -> dict[str, object]:
-    return {
-        "annualised_move_risk": 0.1,
-        "min_annualised_move": 0.01,
-        "extended_dampener": 25_000,
         "pnl_offset": 0,
         "max_offsetable_pnl": 0,
         "correlation_set": False,

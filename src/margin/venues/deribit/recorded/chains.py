@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from margin import io
 from margin.errors import DataError
 from margin.market import Market
-from margin.venues.deribit.recorded.read import SYNTHETIC, Columns, Recording
+from margin.venues.deribit.recorded.read import INDEX, SYNTHETIC, Columns, Recording
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -193,7 +193,7 @@ def _marks(options: Columns, here: Mask, option_type: str) -> dict[float, float]
 
 
 def _usable(options: Columns, left_out: Counter[str]) -> Columns:
-    """The rows a market can hold; the first reason that applies to a row is counted."""
+    """The rows a market can hold."""
     _, first = np.unique(options["instrument"], return_index=True)
     repeated = np.ones(len(options["instrument"]), dtype=np.bool_)
     repeated[first] = False
@@ -205,12 +205,17 @@ def _usable(options: Columns, left_out: Counter[str]) -> Columns:
         ("option without an implied volatility", ~(options["vol"].astype(np.float64) > 0.0)),
         ("option without a forward", ~(options["forward"].astype(np.float64) > 0.0)),
     )
-    keep = np.ones(len(repeated), dtype=np.bool_)
+    return _without(options, tests, left_out)
+
+
+def _without(columns: Columns, tests: tuple[tuple[str, Mask], ...], left_out: Counter[str]) -> Columns:
+    """The rows that no test names; a row is counted at the first that does."""
+    keep = np.ones(len(tests[0][1]), dtype=np.bool_)
     for reason, at_fault in tests:
         if count := int((keep & at_fault).sum()):
             left_out[reason] += count
         keep &= ~at_fault
-    return _take(options, keep)
+    return _take(columns, keep)
 
 
 def _futures(recording: Recording, name: str, options: Columns, left_out: Counter[str], notes: list[str]) -> Columns:
@@ -219,13 +224,13 @@ def _futures(recording: Recording, name: str, options: Columns, left_out: Counte
     if len(futures["instrument"]) == 0:
         futures = _underlyings(options)
         notes.append(f"{len(futures['instrument'])} futures are priced at the median underlying of their options; none is recorded")
-    synthetic = futures["kind"] == "synthetic_forward"
-    if synthetic.any():
-        left_out["synthetic forward (no listed future)"] += int(synthetic.sum())
-    unpriced = ~synthetic & ~(futures["price"].astype(np.float64) > 0.0)
-    if unpriced.any():
-        left_out["future without a price"] += int(unpriced.sum())
-    futures = _take(futures, ~synthetic & ~unpriced)
+    price = futures["price"].astype(np.float64)
+    tests: tuple[tuple[str, Mask], ...] = (
+        ("synthetic forward (no listed future)", futures["kind"] == "synthetic_forward"),
+        ("underlying named index_price (no listed future)", futures["kind"] == "index"),
+        ("future without a price", ~(price > 0.0)),
+    )
+    futures = _without(futures, tests, left_out)
     for currency in np.unique(options["currency"]):
         own = futures["kind"][futures["currency"] == currency]
         if "perpetual" not in own:
@@ -236,7 +241,8 @@ def _futures(recording: Recording, name: str, options: Columns, left_out: Counte
 
 
 def _underlyings(options: Columns) -> Columns:
-    listed = (options["underlying_name"] != "") & (np.char.find(options["underlying_name"].astype(np.str_), SYNTHETIC) != 0)
+    name = options["underlying_name"].astype(np.str_)
+    listed = (name != "") & (name != INDEX) & (np.char.find(name, SYNTHETIC) != 0)
     names, first = np.unique(options["underlying_name"][listed], return_index=True)
     rows = np.flatnonzero(listed)[first]
     price = [float(np.median(options["underlying"][options["underlying_name"] == n].astype(np.float64))) for n in names]
@@ -280,7 +286,7 @@ def _tables(options: Columns, futures: Columns, notes: list[str]) -> Tables:
             "settlement": currency,
             "contract_size": column(np.where(np.isnan(coins), 1.0, coins), np.where(np.isnan(recorded), usual, recorded)),
             "strike": column(options["strike"], np.nan),
-            "option_type": column(options["option_type"], ""),
+            "option_type": column(options["option_type"].astype(object), None),
             "expiry": column(options["expiry"], futures["expiry"]),
         },
         "quotes": {

@@ -31,6 +31,9 @@ FUTURE_FILES = ("deribit_forwards_2026.csv.gz", "deribit_btc_futures_2026-01.csv
 SYNTHETIC = "SYN."
 """Prefix of a forward without a listed future."""
 
+INDEX = "index_price"
+"""Name the API gives the underlying of options that expire soon and have no future: the index, not an instrument."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:
@@ -44,8 +47,8 @@ class Recording:
         ``max_price``, ``contract_size`` in coin, ``vol`` as a fraction per year: nan where not recorded; ``expiry`` and ``ts``
         (each row's own time) as datetime64[ms].
     futures : dict of ndarray
-        ``file``, ``snapshot``, ``instrument``, ``currency``, ``kind`` (future, perpetual, synthetic_forward), ``price`` and
-        ``index`` in USD, ``contract_size`` in USD (nan if not recorded), ``expiry`` (NaT for perpetuals).
+        ``file``, ``snapshot``, ``instrument``, ``currency``, ``kind`` (future, perpetual, synthetic_forward, index), ``price``
+        and ``index`` in USD, ``contract_size`` in USD (nan if not recorded), ``expiry`` (NaT for perpetuals).
     """
 
     options: Columns
@@ -86,7 +89,7 @@ def _option_columns(rows: list[Row]) -> Columns:
         "file": _texts(rows, lambda r: r["file"]),
         "snapshot": _texts(rows, lambda r: r["snapshot_utc"]),
         "instrument": _texts(rows, lambda r: r["instrument"]),
-        "currency": _texts(rows, lambda r: _currency(r["instrument"])),
+        "currency": _texts(rows, _currency),
         "option_type": _texts(rows, lambda r: {"C": "call", "P": "put"}.get(r["option_type"], r["option_type"])),
         "underlying_name": _texts(rows, lambda r: r.get("underlying_name") or ""),
         "strike": price("strike"),
@@ -108,7 +111,7 @@ def _future_columns(rows: list[Row]) -> Columns:
         "file": _texts(rows, lambda r: r["file"]),
         "snapshot": _texts(rows, lambda r: r["snapshot_utc"]),
         "instrument": _texts(rows, lambda r: r["instrument"]),
-        "currency": _texts(rows, lambda r: _currency(r["instrument"])),
+        "currency": _texts(rows, _currency),
         "kind": _texts(rows, _future_kind),
         "price": _numbers(rows, "price_usd", "mark_price"),
         "index": _numbers(rows, "index_price"),
@@ -117,11 +120,13 @@ def _future_columns(rows: list[Row]) -> Columns:
     }
 
 
-def _currency(instrument: str) -> str:
-    return instrument.removeprefix(SYNTHETIC).partition("-")[0]
+def _currency(row: Row) -> str:
+    return row.get("currency") or row["instrument"].partition("-")[0]
 
 
 def _future_kind(row: Row) -> str:
+    if row["instrument"] == INDEX:
+        return "index"  # the file calls it a future
     return row.get("kind") or ("future" if row["expiry_ms"] else "perpetual")
 
 

@@ -1,0 +1,116 @@
+"""How the requirement of one account comes about, down to its positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from margin.assessment import Assessment
+from margin.lines import Lines
+from margin.models.portfolio import PreparedPortfolio, UnitVectors
+
+if TYPE_CHECKING:
+    from margin.book import Book
+    from margin.market import Market
+    from margin.regime import Regime
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoolExplanation:
+    """One pool of an account, in the pool's currency.
+
+    Attributes
+    ----------
+    pool, currency, status : str
+    figures : Mapping of str to float
+        The row of the assessment: equity, margins, components, ratios.
+    names : tuple of str
+        What each line holds: instruments, and currencies whose equity is shocked.
+    quantity : ndarray of float64, shape (L,)
+        Contracts, or units of currency.
+    lines : Mapping of str to ndarray of float64, shape (L,)
+        What each line adds. Portfolio model: ``loss`` in the worst scenario of its unit. Standard model: ``initial_margin`` and
+        ``maintenance_margin``.
+    rest : Mapping of str to float
+        What no line adds. Lines' losses and these parts add up to the component ``worst_loss``.
+    vectors : tuple of UnitVectors
+        Scenario vectors of each risk unit; empty for a model without scenarios.
+    """
+
+    pool: str
+    currency: str
+    status: str
+    figures: Mapping[str, float]
+    names: tuple[str, ...]
+    quantity: Array
+    lines: Mapping[str, Array]
+    rest: Mapping[str, float]
+    vectors: tuple[UnitVectors, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Explanation:
+    """How the requirement of one account comes about.
+
+    Attributes
+    ----------
+    account : str or int
+    assessment : Assessment
+        Of this account alone; the same numbers as in the run it was taken from.
+    pools : tuple of PoolExplanation
+    """
+
+    account: str | int
+    assessment: Assessment
+    pools: tuple[PoolExplanation, ...]
+
+    def __repr__(self) -> str:
+        """The whole explanation as text."""
+        from margin.text import explanation_text
+
+        return explanation_text(self)
+
+
+def explain(regime: Regime, book: Book, market: Market) -> Explanation:
+    """Explain the requirement of a book that holds one account."""
+    assessment = regime.assess(book, market)
+    columns = assessment.columns()
+    lines = regime.group(assessment.encoded, assessment.prepared, 0, len(book.accounts))[2]
+    texts = {"account", "pool", "currency", "status", "worst_unit", "worst_scenario"}
+    pools = []
+    for i in range(len(assessment)):
+        own = _lines_of(lines, i)
+        by_line, rest = assessment.prepared.contributions(own)
+        pools.append(
+            PoolExplanation(
+                pool=str(columns["pool"][i]),
+                currency=str(columns["currency"][i]),
+                status=str(columns["status"][i]),
+                figures={name: float(column[i]) for name, column in columns.items() if name not in texts},
+                names=tuple(_row_name(market, int(row)) for row in own.row),
+                quantity=own.quantity,
+                lines=by_line,
+                rest=rest,
+                vectors=_vectors(assessment, own),
+            )
+        )
+    return Explanation(book.accounts[0], assessment, tuple(pools))
+
+
+def _vectors(assessment: Assessment, lines: Lines) -> tuple[UnitVectors, ...]:
+    return assessment.prepared.vectors(lines) if isinstance(assessment.prepared, PreparedPortfolio) else ()
+
+
+def _lines_of(lines: Lines, pool: int) -> Lines:
+    here = slice(*np.searchsorted(lines.pool, (pool, pool + 1)))
+    return Lines(np.zeros(here.stop - here.start, dtype=np.int32), lines.row[here], lines.quantity[here], 1)
+
+
+def _row_name(market: Market, row: int) -> str:
+    return str(market.instruments[row]) if row < len(market) else market.currencies[row - len(market)]

@@ -1,0 +1,77 @@
+"""Results as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from margin.assessment import Assessment
+    from margin.explanation import Explanation, PoolExplanation
+
+SHOWN = 10
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table with right-aligned numbers and left-aligned words, two spaces between columns."""
+    cells = [list(header), *([number(c) if isinstance(c, float) else str(c) for c in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    numeric = [bool(rows) and all(isinstance(row[i], float | int) for row in rows) for i in range(len(header))]
+    lines = (
+        "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)) for row in cells
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def number(value: float) -> str:
+    """A number for reading: grouped digits, about eight significant ones."""
+    if not np.isfinite(value) or value == 0:
+        return f"{value:g}"
+    digits = max(0, 7 - int(np.floor(np.log10(abs(value)))))
+    text = f"{value:,.{min(digits, 10)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def assessment_text(assessment: Assessment) -> str:
+    """Counts by status and the first rows."""
+    columns = assessment.columns()
+    counts = np.bincount(assessment.status, minlength=3)
+    head = (
+        f"Assessment of {len(assessment.book.accounts)} accounts, {len(assessment)} pools under {assessment.regime.name}: "
+        f"{counts[0]} healthy, {counts[1]} restricted, {counts[2]} in liquidation"
+    )
+    names = ("account", "pool", "currency", "equity", "initial_margin", "maintenance_margin", "utilisation", "status")
+    shown = min(len(assessment), SHOWN)
+    rows = [[_cell(columns[name][i]) for name in names] for i in range(shown)]
+    more = f"\n... {len(assessment) - shown} more" if len(assessment) > shown else ""
+    return f"{head}\n{table(names, rows)}{more}"
+
+
+def explanation_text(explanation: Explanation) -> str:
+    """Every pool: its figures, its lines, and what no line adds."""
+    head = f"Account {explanation.account} under {explanation.assessment.regime.name}"
+    return "\n\n".join([head, *map(_pool_text, explanation.pools)])
+
+
+def _pool_text(pool: PoolExplanation) -> str:
+    parts = [f"Pool {pool.pool}, in {pool.currency}: {pool.status}"]
+    parts.append(table(("figure", "amount"), list(pool.figures.items())))
+    if pool.names:
+        header = ("holding", "quantity", *pool.lines)
+        rows = [
+            (name, float(quantity), *(float(column[i]) for column in pool.lines.values()))
+            for i, (name, quantity) in enumerate(zip(pool.names, pool.quantity, strict=True))
+        ]
+        parts.append(table(header, rows))
+    if pool.rest:
+        loss = float(pool.lines["loss"].sum())
+        rows = [("losses of the holdings", loss), *pool.rest.items()]
+        rows.append(("worst loss", loss + sum(pool.rest.values())))
+        parts.append(table(("in the worst scenario of each unit", "amount"), rows))
+    return "\n\n".join(parts)
+
+
+def _cell(value: object) -> object:
+    return float(value) if isinstance(value, np.floating) else value
