@@ -53,9 +53,7 @@ def tolerances(keys: Mapping[str, float], default: float = 0.0) -> Tolerances:
         (0, 0, 5, -5, False),
     ],
 )
-def test_a_number_is_met_within_its_tolerance(
-    rel: float, allowed: float, want: float, got: float, expected: bool
-) -> None:
+def test_a_number_is_met_within_its_tolerance(rel: float, allowed: float, want: float, got: float, expected: bool) -> None:
     assert met(want, got, Tolerances(Tolerance(rel, allowed))) is expected
 
 
@@ -81,9 +79,7 @@ def test_what_is_no_finite_number_never_meets_a_number(got: object) -> None:
         (2, -0.07, -0.0799, True),
     ],
 )
-def test_a_truncated_number_is_cut_before_it_is_compared(
-    decimals: int, want: float, got: float, expected: bool
-) -> None:
+def test_a_truncated_number_is_cut_before_it_is_compared(decimals: int, want: float, got: float, expected: bool) -> None:
     assert met(want, got, Tolerances(Tolerance(truncate_decimals=decimals))) is expected
 
 
@@ -153,9 +149,7 @@ def test_the_longest_path_gives_the_tolerance() -> None:
 
 def test_stars_stand_for_one_key_and_give_way_to_names() -> None:
     by_path = tolerances({"a.*": 1, "*.b": 2, "a.b": 3, "*.*.c": 4, "a.*.c": 5, "*.*.*": 6})
-    at = {
-        path: by_path.at(tuple(path.split("."))).abs for path in ("a", "a.x", "x.b", "a.b", "x.y.c", "a.y.c", "a.b.d")
-    }
+    at = {path: by_path.at(tuple(path.split("."))).abs for path in ("a", "a.x", "x.b", "a.b", "x.y.c", "a.y.c", "a.b.d")}
     assert at == {"a": 0, "a.x": 1, "x.b": 2, "a.b": 3, "x.y.c": 4, "a.y.c": 5, "a.b.d": 6}
 
 
@@ -300,9 +294,7 @@ def test_the_report_as_json(tmp_path: Path) -> None:
     document = json.loads(run(tmp_path, vector(expected={"y": 5})).to_json())
     assert document["totals"] == {"passed": 0, "failed": 1, "unsupported": 0, "informative": 0}
     assert document["counts"] == [{"venue": "v", "kind": "double", **document["totals"]}]
-    assert document["results"][0]["mismatches"] == [
-        {"path": "y", "expected": "5", "actual": "4", "tolerance": "rel 0, abs 0"}
-    ]
+    assert document["results"][0]["mismatches"] == [{"path": "y", "expected": "5", "actual": "4", "tolerance": "rel 0, abs 0"}]
 
 
 @pytest.mark.parametrize(

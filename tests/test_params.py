@@ -77,9 +77,7 @@ def path(tmp_path: Path) -> Path:
         ("2026-02-14", ("illustrative",), 0.5),
     ],
 )
-def test_the_latest_accepted_layer_in_force_wins(
-    path: Path, day: str, accept: tuple[str, ...], expected: float
-) -> None:
+def test_the_latest_accepted_layer_in_force_wins(path: Path, day: str, accept: tuple[str, ...], expected: float) -> None:
     assert Parameters.load(path, as_of=day, accept=accept).number("pair.BTC_USD.price_range") == expected
 
 
@@ -124,9 +122,7 @@ def test_sections_are_listed(path: Path) -> None:
 
 
 def test_a_later_file_wins_whatever_its_date(path: Path, tmp_path: Path) -> None:
-    text = (
-        '[[layer]]\nas_of = 2020-01-01\nstatus = "third_party"\nsource = "me"\n[layer.pair.BTC_USD]\nprice_range = 0.2'
-    )
+    text = '[[layer]]\nas_of = 2020-01-01\nstatus = "third_party"\nsource = "me"\n[layer.pair.BTC_USD]\nprice_range = 0.2'
     mine = write(tmp_path, text, "mine.toml")
     assert Parameters.load(path, mine, as_of="2026-09-23").number("pair.BTC_USD.price_range") == 0.2
     assert Parameters.load(mine, path, as_of="2026-09-23").number("pair.BTC_USD.price_range") == 0.14
@@ -277,9 +273,7 @@ def test_the_fingerprint_follows_values_alone(tmp_path: Path) -> None:
 
     one = fingerprint(HEAD, "[layer.g]\na = 1\nb = [2]")
     assert len(one) == 64
-    assert one == fingerprint(
-        HEAD.replace("docs", "elsewhere").replace("01-01", "01-02"), "[layer.g]\nb = [2.0]\na = 1.0"
-    )
+    assert one == fingerprint(HEAD.replace("docs", "elsewhere").replace("01-01", "01-02"), "[layer.g]\nb = [2.0]\na = 1.0")
     assert one != fingerprint(HEAD, "[layer.g]\na = 1\nb = [2.0000001]")
     assert one != fingerprint(HEAD, "[layer.g]\na = true\nb = [2]")
     assert one != fingerprint(HEAD, "[layer.h]\na = 1\nb = [2]")

@@ -6,7 +6,7 @@ not missing unless the schema allows it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from margin.errors import DataError
 from margin.ids import Coded
 from margin.tables import RULES, TABLES, Column, Table
 
-__all__ = ["Columns", "empty", "read"]
+__all__ = ["Columns", "check_names", "empty", "read"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -162,7 +162,7 @@ def _raw_columns(table: Table, source: object) -> dict[str, Any]:
             arrow = _arrow.read_table(source)
         except DataError as error:
             raise error.located(table=table.name) from None
-        names = [name for name in arrow.column_names if not name.startswith("__index_level_")]
+        names = [name for name in arrow.column_names if not _is_frame_index(name)]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise DataError("the column occurs more than once", table=table.name, column=twice)
@@ -173,22 +173,23 @@ def _raw_columns(table: Table, source: object) -> dict[str, Any]:
             table=table.name,
             hint="Give a dict of columns, or a pyarrow, polars, pandas or duckdb table.",
         )
-    _check_names(table, raw)
+    check_names(table, raw)
     _check_lengths(table, raw)
     return raw
 
 
-def _check_names(table: Table, raw: Mapping[Any, Any]) -> None:
-    given = ", ".join(map(str, raw)) or "no columns"
-    missing = [name for name in table.required if name not in raw]
+def check_names(table: Table, names: Iterable[str]) -> None:
+    """Raise a `DataError` if a required column is not among the names, or a name is not a column of the table."""
+    given = list(names)
+    missing = [name for name in table.required if name not in given]
     if missing:
         raise DataError(
-            f"the column is missing; given: {given}",
+            f"the column is missing; given: {', '.join(map(str, given)) or 'no columns'}",
             table=table.name,
             column=missing[0],
             hint=f"Required columns are {', '.join(table.required)}.",
         )
-    unknown = [name for name in raw if name not in table.names]
+    unknown = [name for name in given if name not in table.names and not _is_frame_index(name)]
     if unknown:
         raise DataError(
             "the column is unknown",
@@ -196,6 +197,11 @@ def _check_names(table: Table, raw: Mapping[Any, Any]) -> None:
             column=str(unknown[0]),
             hint=f"Remove or rename it; the columns are {', '.join(table.names)}.",
         )
+
+
+def _is_frame_index(name: object) -> bool:
+    """Whether a column is the unnamed index that a pandas frame takes along."""
+    return str(name).startswith("__index_level_")
 
 
 def _check_lengths(table: Table, raw: Mapping[str, Any]) -> None:

@@ -25,14 +25,18 @@ def coin_per_contract(market: Market) -> Array:
 
     Inverse perpetuals and futures are sized in quote currency, so their coin size is taken at the mark.
     """
-    sized_in_quote = market.inverse & ~is_option(market)
-    return np.where(sized_in_quote, market.contract_size / market.mark, market.contract_size)
+    return _at_mark(market, otherwise=market.contract_size)
 
 
 def value_per_contract(market: Market) -> Array:
     """Market value of one contract in settlement currency, shape (n,): coin size for inverse futures, else size times mark."""
+    return _at_mark(market, otherwise=market.contract_size * market.mark)
+
+
+def _at_mark(market: Market, *, otherwise: Array) -> Array:
+    """Coin size at the mark of contracts sized in quote currency (inverse, not options); the given values for the others."""
     sized_in_quote = market.inverse & ~is_option(market)
-    return np.where(sized_in_quote, market.contract_size / market.mark, market.contract_size * market.mark)
+    return np.divide(market.contract_size, market.mark, out=otherwise.copy(), where=sized_in_quote)
 
 
 def coin_value(market: Market, *, in_usd: bool) -> Array:

@@ -159,8 +159,7 @@ class Parameters:
         if status not in STATUSES:
             _malformed(source, "status", f"{status!r} is not a status; choose from {', '.join(STATUSES)}")
         new = {
-            name: Value(name, _leaf(source, name, value), self.as_of, status, source, source)
-            for name, value in values.items()
+            name: Value(name, _leaf(source, name, value), self.as_of, status, source, source) for name, value in values.items()
         }
         return replace(self, values=MappingProxyType(dict(sorted({**self.values, **new}.items()))))
 
@@ -319,9 +318,7 @@ def _head(path: str, where: str, layer: Mapping[str, object]) -> tuple[dt.date, 
     return day, status, source
 
 
-def _leaves(
-    path: str, where: str, name: str, section: Mapping[str, object], kinds: dict[str, str]
-) -> Iterator[tuple[str, Leaf]]:
+def _leaves(path: str, where: str, name: str, section: Mapping[str, object], kinds: dict[str, str]) -> Iterator[tuple[str, Leaf]]:
     """Names and values below a section."""
     _fix_kind(path, where, name, "a section", kinds)
     for key, value in section.items():
@@ -346,9 +343,7 @@ def _leaf(path: str, where: str, value: object) -> Leaf:
     if isinstance(value, list | tuple):
         return tuple(_leaf(path, f"{where}[{i}]", v) for i, v in enumerate(value))
     if isinstance(value, int | float) and not abs(value) <= _LARGEST:
-        _malformed(
-            path, where, f"{value:.6g} is not a finite number" if isinstance(value, float) else "a number too large"
-        )
+        _malformed(path, where, f"{value:.6g} is not a finite number" if isinstance(value, float) else "a number too large")
     if not isinstance(value, bool | int | float | str):
         _malformed(path, where, f"{_shown(value)} is not a number, a boolean, a string or a list of these")
     return value

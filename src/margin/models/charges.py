@@ -212,7 +212,7 @@ def price_adjusted_delta(market: Market) -> Array:
 
 
 def settlement_decay(minutes_to_expiry: Array, window_minutes: float) -> Array:
-    """Share of delta left while the settlement price is being averaged: 1 before the window, then linearly down to 0 at expiry."""
+    """Share of delta left while the settlement price is averaged: 1 before the window, then linearly down to 0 at expiry."""
     return np.clip(np.asarray(minutes_to_expiry) / window_minutes, 0.0, 1.0)
 
 

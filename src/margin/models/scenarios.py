@@ -81,7 +81,7 @@ class PriceVolGrid:
 class ExtendedMoves:
     """Price moves beyond the grid, volatility up, of which a part counts.
 
-    A loss at move x is valued at the shocked price, counts by ``factor * price_range / |x|``, and is then dampened towards zero by
+    A loss at move x is valued at the shocked price, counts by ``factor * price_range / |x|``, and is dampened towards zero by
     ``(max(|x| / price_range, 1) - 1) * dampener``.
 
     Attributes

@@ -149,14 +149,17 @@ class PreparedStandard:
         return (after - before) * self.coin_value[row] + short, self._premium(orders, position)
 
     def _premium(self, orders: OrderLines, position: Array) -> Array:
-        row = orders.row
         contracts, premium = premium_to_pay(orders, position)
-        price = np.divide(premium, contracts, out=np.zeros(len(orders)), where=contracts > 0)
+        bought = np.flatnonzero(is_option(self.market)[orders.row] & (contracts > 0))
+        row, contracts, premium = orders.row[bought], contracts[bought], premium[bought]
         inverse = self.market.inverse[row]
-        fee = np.where(
-            inverse,
-            self.inverse_fee.per_coin(price, np.ones(len(orders))),
-            self.linear_fee.per_coin(price, self.market.index_price[row]),
-        )
-        cost = (premium + contracts * fee) * self.market.contract_size[row] * self.to_pool[row]
-        return np.where(is_option(self.market)[row], cost, 0.0)
+        fee = np.zeros(len(bought))
+        for fees, here, underlying in (
+            (self.inverse_fee, inverse, np.ones(len(bought))),
+            (self.linear_fee, ~inverse, self.market.index_price[row]),
+        ):
+            if here.any():
+                fee[here] = fees.per_coin(premium[here] / contracts[here], underlying[here])
+        cost = np.zeros(len(orders))
+        cost[bought] = (premium + contracts * fee) * self.market.contract_size[row] * self.to_pool[row]
+        return cost

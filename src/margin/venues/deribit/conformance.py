@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from margin.by_name import ByName
 from margin.contracts import coin_per_contract, unrealised_pnl
-from margin.models.charges import ExpiryDeltaCharge, GivenCharge, settlement_decay
+from margin.models.charges import Charge, ExpiryDeltaCharge, GivenCharge, settlement_decay
 from margin.models.order_charges import OPEN_ORDERS, PROTECTED_ORDERS, GivenOrderCharges
 from margin.models.orders import OptionFee
 from margin.models.portfolio import PortfolioModel
@@ -26,7 +26,7 @@ from margin.models.shocks import UP, RelativeVolShock
 from margin.pools import Collateral
 from margin.pricing import option_payoff
 from margin.venues.deribit import summary, vectors
-from margin.venues.deribit.vectors import ACCOUNT, COIN, LATER, Contract, Inputs
+from margin.venues.deribit.vectors import ACCOUNT, COIN, Contract, Inputs
 
 if TYPE_CHECKING:
     from margin.assessment import Assessment
@@ -84,7 +84,7 @@ def option_standard_margin(inputs: Inputs) -> Outputs:
                 mark=leg["mark_price"],
                 contract_size=leg["multiplier"],
                 kind="option",
-                expiry=LATER,
+                expiry=vectors.after(1),
                 strike=index * (1 + away) if strike is None else strike,
                 option_type=leg["option_type"],
             )
@@ -115,9 +115,7 @@ def option_payoff_at_expiry(inputs: Inputs) -> Outputs:
     """Payoff and net profit of a long option."""
     units = inputs["contracts"] * inputs["multiplier"]
     sign = 1 if inputs["option_type"] == "call" else -1
-    per_unit = option_payoff(
-        inputs["delivery_price"], inputs["strike"], sign, inverse=inputs["contract"] == "inverse"
-    )
+    per_unit = option_payoff(inputs["delivery_price"], inputs["strike"], sign, inverse=inputs["contract"] == "inverse")
     payoff, premium = units * float(per_unit), units * inputs["premium_per_unit"]
     return {"payoff": payoff, "premium_paid": premium, "net_profit": payoff - premium}
 
@@ -229,7 +227,7 @@ def _with_given_charges(regime: Regime, charges: Mapping[str, float], orders: Ma
 def _one_coin_future(position: Inputs, coin: str) -> Contract:
     """An inverse future whose contract is one coin at the mark, so that a size in coin is a number of contracts."""
     mark, days = position["mark_price_usd"], position["days_to_expiry"]
-    expiry = NOW + np.timedelta64(round(days * 86_400_000), "ms") if days > 0 else None
+    expiry = vectors.after(days) if days > 0 else None
     kind = "perpetual" if expiry is None else "future"
     name = position["instrument"]
     return Contract(name=name, base=coin, quote="USD", inverse=True, mark=mark, contract_size=mark, kind=kind, expiry=expiry)
@@ -271,33 +269,32 @@ def _by_move(moves: Array, values: Array) -> dict[str, float]:
 
 def cross_pm_account(inputs: Inputs) -> Outputs:
     """Risk matrix and maintenance margin of a cross portfolio margin account of perpetuals and collateral."""
-    given, usd = inputs["params"], _usd_prices(inputs)
-    bases = sorted({p["base"] for p in inputs["positions"]})
-    overrides: dict[str, object] = {"general.mm_factor": given["mm_factor"]}
-    overrides |= {f"pair.{base}_USD.price_range": value for base, value in given["price_range"].items()}
+    params, usd = inputs["params"], _usd_prices(inputs)
+    bases = dict.fromkeys(p["base"] for p in inputs["positions"])
+    overrides: dict[str, object] = {"general.mm_factor": params["mm_factor"]}
+    overrides |= {f"pair.{base}_USD.price_range": value for base, value in params["price_range"].items()}
     for base in bases:
-        overrides[f"currency.{base}.min_annualised_move"] = given["min_annualised_move"]
-        overrides[f"currency.{base}.annualised_move_risk"] = 0.0  # a perpetual has no time to expiry that it would act on
-        overrides[f"currency.{base}.equity_side_impact"] = "none"  # without equity, so it does not matter
+        overrides[f"currency.{base}.min_annualised_move"] = params["min_annualised_move"]
+        overrides[f"currency.{base}.annualised_move_risk"] = 0.0  # perpetuals have no time to expiry that it would act on
+        overrides[f"currency.{base}.equity_side_impact"] = "none"  # of no equity, unless the next lines say otherwise
     for line in inputs["equities"]:
         overrides[f"currency.{line['currency']}.equity_side_impact"] = line["equity_side_impact"]
-    regime = _with_given_charges(vectors.regime("cross_portfolio", overrides), {}, {})
-    assert isinstance(regime.model, PortfolioModel)
-    # A vector has no parameters of the extended moves, and asks nothing about haircuts.
-    model = replace(regime.model, scenarios=ScenarioSet(regime.model.scenarios.grid))
-    regime = replace(regime, model=model, collateral=Collateral())
+    regime = _without_extended_moves(_with_given_charges(vectors.regime("cross_portfolio", overrides), {}, {}))
     contracts = {p["instrument"]: _perpetual(p, usd) for p in inputs["positions"]}
-    index = {f"{base}_USD": usd[base] for base in bases} | {f"{base}_USDC": usd[base] / usd["USDC"] for base in bases}
+    market = vectors.market(
+        contracts.values(),
+        index={f"{base}_USD": usd[base] for base in bases} | {f"{base}_USDC": usd[base] / usd["USDC"] for base in bases},
+        usd=usd,
+    )
     balances: dict[str, float] = {}
     for line in inputs["equities"]:
         code, amount = line["currency"], vectors.given(line, "equity")
         balances[code] = balances.get(code, 0.0) + (line["equity_usd"] / usd[code] if amount is None else amount)
     positions = [
         (p["instrument"], vectors.quantity(p, inverse=c.inverse, price=c.mark))
-        for p in inputs["positions"]
-        for c in (contracts[p["instrument"]],)
+        for p, c in ((p, contracts[p["instrument"]]) for p in inputs["positions"])
     ]
-    assessment = regime.assess(vectors.book(positions, balances=balances), vectors.market(contracts.values(), index=index, usd=usd))
+    assessment = regime.assess(vectors.book(positions, balances=balances), market)
     return {
         "risk_matrix_margin_usd": _risk(assessment),
         "total_maintenance_margin_usd": float(assessment.maintenance_margin.sum()),
@@ -306,10 +303,83 @@ def cross_pm_account(inputs: Inputs) -> Outputs:
 
 def cross_pm_open_orders(inputs: Inputs) -> Outputs:
     """Initial margin of a cross portfolio margin account from its maintenance margin and its orders."""
-    orders = inputs["orders"]
     overrides: dict[str, object] = {"general.mm_factor": inputs["mm_factor"]}
-    for order in orders:
-        overrides[f"pair.{order['base']}_USD.price_range"] = order["price_range"]
-    model = vectors.regime("cross_portfolio", overrides).model
+    orders = inputs["orders"]
+    overrides |= {f"pair.{order['base']}_USD.price_range": order["price_range"] for order in orders}
+    regime = _without_extended_moves(vectors.regime("cross_portfolio", overrides), charges=())
+    contracts = {order["instrument"]: _perpetual(order, {}) for order in orders}
+    market = vectors.market(contracts.values(), index={f"{c.base}_{c.quote}": c.mark for c in contracts.values()})
+    resting = [(order["instrument"], order["size_base"], order["mark_price_usdc"]) for order in orders]
+    of_orders = float(regime.assess(vectors.book(orders=resting), market).columns()[OPEN_ORDERS].sum())
+    return {
+        "open_orders_margin_usd": of_orders,
+        "total_initial_margin_usd": summary.initial_margin(
+            inputs["total_maintenance_margin_usd"], mm_factor=inputs["mm_factor"], orders=of_orders
+        ),
+    }
+
+
+def _without_extended_moves(regime: Regime, charges: tuple[Charge, ...] | None = None) -> Regime:
+    """A regime for vectors that give no parameters of extended moves and ask nothing about haircuts."""
+    model = regime.model
     assert isinstance(model, PortfolioModel)
-    return {}
+    model = replace(model, scenarios=ScenarioSet(model.scenarios.grid), charges=model.charges if charges is None else charges)
+    return replace(regime, model=model, collateral=Collateral())
+
+
+def _perpetual(row: Inputs, usd: Mapping[str, float]) -> Contract:
+    """The perpetual of a position or an order, at the mark that the row gives or implies, else at the index."""
+    inverse, size, delta = row["contract"] == "inverse_perpetual", row.get("size_usd"), row.get("delta_coin")
+    if inverse:
+        mark = size / delta if size and delta else usd[row["base"]]
+    else:
+        mark = vectors.given(row, "mark_price_usdc") or usd[row["base"]] / usd["USDC"]
+    quote = "USD" if inverse else "USDC"
+    return Contract(name=row["instrument"], base=row["base"], quote=quote, inverse=inverse, mark=mark)
+
+
+def _usd_prices(inputs: Inputs) -> dict[str, float]:
+    """USD per unit of every currency of a cross account: as given, else implied by a position.
+
+    Where neither is the case and all amounts are in USD, any price gives the same result.
+    """
+    usd: dict[str, float] = {}
+    codes = dict.fromkeys((*inputs["params"]["price_range"], *(p["base"] for p in inputs["positions"])))
+    needed = set()
+    for line in inputs["equities"]:
+        index, amount, worth = (vectors.given(line, name) for name in ("index_usd", "equity", "equity_usd"))
+        codes[line["currency"]] = None
+        if index is None and amount and worth:
+            index = worth / amount
+        if index is not None:
+            usd.setdefault(line["currency"], index)
+        elif amount and line["equity_side_impact"] != "none":
+            needed.add(line["currency"])
+    usd.setdefault("USDC", 1.0)
+    for row in sorted(inputs["positions"], key=lambda p: bool(p["contract"] != "inverse_perpetual")):
+        mark = vectors.given(row, "mark_price_usdc")
+        if row.get("size_usd") and row.get("delta_coin"):
+            usd.setdefault(row["base"], row["size_usd"] / row["delta_coin"])
+        elif mark is not None:
+            usd.setdefault(row["base"], mark * usd["USDC"])
+        elif row.get("size_base"):
+            needed.add(row["base"])
+    for code in sorted(needed - set(usd)):
+        message = f"no price of {code} is given or implied"
+        raise ValueError(message)
+    return {**dict.fromkeys(codes, 1.0), **usd}
+
+
+ADAPTERS: Mapping[str, Callable[[Inputs], Outputs]] = {
+    "futures_standard_margin": futures_standard_margin,
+    "option_standard_margin": option_standard_margin,
+    "futures_pnl": futures_pnl,
+    "option_payoff": option_payoff_at_expiry,
+    "option_fee": option_fee,
+    "settlement_delta_decay": settlement_delta_decay,
+    "account_summary": account_summary,
+    "segregated_pm_account": segregated_pm_account,
+    "volatility_shock": volatility_shock,
+    "cross_pm_account": cross_pm_account,
+    "cross_pm_open_orders": cross_pm_open_orders,
+}

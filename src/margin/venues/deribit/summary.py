@@ -27,8 +27,8 @@ def complete(figures: Mapping[str, float], *, margin_model: str) -> dict[str, fl
         delta_total     = delta_total_map - options_value
         available_funds = margin_balance - initial_margin
 
-    A cross account counts in USD, and each of its lines shows ``total_margin_balance_usd``, ``total_initial_margin_usd``
-    and ``total_maintenance_margin_usd`` divided by ``index_price_usd``.
+    A cross account counts in USD, and each of its lines shows ``total_margin_balance_usd``,
+    ``total_initial_margin_usd`` and ``total_maintenance_margin_usd`` divided by ``index_price_usd``.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def complete(figures: Mapping[str, float], *, margin_model: str) -> dict[str, fl
 
 
 def _convert_totals(line: dict[str, float]) -> None:
-    """Figures of a line from the account's totals in USD, at the index; the index follows from any figure given both ways."""
+    """Figures of a line from the account's totals in USD; the index follows from any figure that is given both ways."""
     names = ("margin_balance", "initial_margin", "maintenance_margin")
     both = [name for name in names if line.get(name) and line.get(f"total_{name}_usd")]
     if "index_price_usd" not in line and both:

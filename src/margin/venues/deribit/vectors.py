@@ -22,7 +22,7 @@ Outputs = dict[str, Any]
 ACCOUNT = "account"
 COIN = "COIN"  # stands for the base coin where a vector does not name it
 NOW = np.datetime64("2000-01-01T00:00:00", "ms")  # any instant: vectors give times as distances
-LATER = NOW + np.timedelta64(1, "D")  # an expiry, where it does not matter
+_MS_PER_DAY = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +78,11 @@ def market(contracts: Iterable[Contract], *, index: Mapping[str, float], usd: Ma
     )
 
 
+def after(days: float) -> np.datetime64:
+    """The time that is so many days (of any fraction) away from the market's."""
+    return NOW + np.timedelta64(round(days * _MS_PER_DAY), "ms")
+
+
 def book(
     positions: Sequence[tuple[str, float]] = (),
     *,
@@ -109,8 +114,7 @@ def book(
 
 def regime(mode: str, given: Mapping[str, object] | None = None) -> Regime:
     """The regime of a mode with the latest parameters that are shipped and those that the vector gives."""
-    latest: Parameters = parameters(dt.date.max)
-    return compose(mode, latest.with_(given or {}, source="vector", status="recorded"), Options())
+    return compose(mode, parameters(dt.date.max).with_(given or {}, source="vector", status="recorded"), Options())
 
 
 def given(inputs: Inputs, *names: str) -> float | None:

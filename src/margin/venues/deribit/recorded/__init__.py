@@ -7,17 +7,26 @@
 - `crash_comparison(folder)`, `render_crash(folder)`: the same accounts before and in the crash of February 2026.
 """
 
+from margin.venues.deribit.recorded.accounts import example_accounts
 from margin.venues.deribit.recorded.chains import Chain, Instant, chain, instants, write_snapshot_of
 from margin.venues.deribit.recorded.compare import render_chain, render_list, render_reprice, reprice
+from margin.venues.deribit.recorded.crash import crash_comparison, render_crash
+from margin.venues.deribit.recorded.crash import Comparison, crash_comparison, render_crash
 from margin.venues.deribit.recorded.read import Recording
 
 __all__ = [
     "Chain",
+    "Comparison",
     "Instant",
     "Recording",
     "chain",
+    "crash_comparison",
+    "crash_comparison",
+    "example_accounts",
     "instants",
     "render_chain",
+    "render_crash",
+    "render_crash",
     "render_list",
     "render_reprice",
     "reprice",

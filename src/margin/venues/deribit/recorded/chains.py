@@ -28,6 +28,8 @@ Forward = Literal["parity", "underlying"]
 CONTRACT_USD = {"BTC": 10.0, "ETH": 1.0}
 """USD per contract of inverse futures where the recording has no specification of them (instrument specification, not a rule)."""
 
+YEAR = np.timedelta64(365 * 86_400_000, "ms")
+
 SPREAD_TOLD = np.timedelta64(1, "s")
 """Rows further apart in time than this are reported."""
 

@@ -11,12 +11,10 @@ from numpy.typing import NDArray
 from margin.contracts import is_option
 from margin.market import Market
 from margin.pricing import black76
-from margin.venues.deribit.recorded.chains import Chain, Forward, chain, instants
+from margin.venues.deribit.recorded.chains import YEAR, Chain, Forward, chain, instants
 from margin.venues.deribit.recorded.read import Recording
 
 Array = NDArray[np.float64]
-
-YEAR = np.timedelta64(365, "D")
 
 STATED = {
     ("deribit_options_2026.csv.gz", "parity"): "p50 1.1e-6, p90 7.7e-6, p99 2.5e-5, max 1.3e-3",

@@ -1,0 +1,99 @@
+"""Columns of the engine as Arrow tables and Parquet files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from margin import _arrow
+from margin.errors import DataError
+from margin.ids import Coded, Ids
+from margin.io.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Beyond this many bytes 32-bit offsets end.
+_LARGE = 2**31 - 1
+
+
+def to_arrow(columns: Mapping[str, object]) -> Any:
+    """A `pyarrow.Table` of columns.
+
+    Parameters
+    ----------
+    columns : mapping of str to numpy array, `Ids`, `Coded` or Arrow column
+        Of equal length. Numbers and strings share memory with the table; `Coded` becomes a dictionary column; datetime64 becomes
+        a UTC timestamp, NaT and the code -1 null. NaN stays NaN.
+
+    Raises
+    ------
+    MissingExtraError
+        If pyarrow is not installed.
+
+    Examples
+    --------
+    >>> to_arrow({"account": Ids.of(["alice", "bob"]), "equity": np.array([1.0, 2.0])}).num_rows
+    2
+    """
+    pa = _arrow.pyarrow("writing Arrow")
+    return pa.table({name: _column(values) for name, values in columns.items()})
+
+
+def write_parquet(table: object, path: str | Path) -> None:
+    """Write a `pyarrow.Table` to a temporary name in the same folder, then rename it.
+
+    Parameters
+    ----------
+    table : pyarrow.Table, or object with ``__arrow_c_stream__``
+    path : path
+        Replaced if it exists.
+
+    Raises
+    ------
+    MissingExtraError
+        If pyarrow is not installed.
+    """
+    _arrow.pyarrow("writing Parquet")
+    from pyarrow import parquet
+
+    with replacing(Path(path)) as partial:
+        parquet.write_table(_arrow.read_table(table), partial, compression="zstd", compression_level=1, row_group_size=1 << 20)
+
+
+def write_table(path: str | Path, columns: Mapping[str, object]) -> None:
+    """Write columns, as `to_arrow` takes them, to a Parquet file."""
+    write_parquet(to_arrow(columns), path)
+
+
+def _column(values: object) -> Any:
+    pa = _arrow.pyarrow()
+    if isinstance(values, Ids):
+        return _ids(values)
+    if isinstance(values, Coded):
+        missing = values.codes < 0
+        indices = pa.array(values.codes, mask=missing if missing.any() else None)
+        return pa.DictionaryArray.from_arrays(indices, _ids(values.vocabulary))
+    if _arrow.is_arrow(values):
+        return values
+    array = np.asarray(values)
+    if array.dtype.kind == "M":
+        return pa.array(array.astype("datetime64[ms]", copy=False), pa.timestamp("ms", "UTC"))
+    if array.dtype.kind == "U":
+        return _ids(Ids.of(array))
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{array.dtype} has no Arrow column")
+    return pa.array(array)
+
+
+def _ids(ids: Ids) -> Any:
+    """Strings share their bytes with Arrow; offsets are narrowed where they fit, as most readers expect 32 bits."""
+    pa = _arrow.pyarrow()
+    if ids.values is not None:
+        return pa.array(ids.values)
+    large = int(ids.offsets[-1]) > _LARGE
+    offsets = np.ascontiguousarray(ids.offsets, dtype=np.int64 if large else np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(ids.data))]
+    return pa.Array.from_buffers(pa.large_string() if large else pa.string(), len(ids), buffers)
