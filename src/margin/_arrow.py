@@ -6,21 +6,23 @@ duckdb relations. A stream may be readable only once, so it is read once, into m
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from margin.errors import DataError, MissingExtraError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def pyarrow(purpose: str = "reading Arrow data") -> Any:
     """The module pyarrow; `MissingExtraError` where it is not installed."""
     try:
-        import pyarrow
+        import pyarrow as pa
     except ImportError as error:
         raise MissingExtraError(purpose, "pyarrow") from error
-    return pyarrow
+    return pa
 
 
 def is_arrow(values: object) -> bool:
@@ -35,8 +37,11 @@ def read_table(source: object) -> Any:
         return source
     try:
         return pa.table(source)
+    except DataError:
+        raise
     except (pa.ArrowException, TypeError, ValueError) as error:
-        raise DataError(f"{type(source).__name__} cannot be read as an Arrow table: {error}") from error
+        problem = f"{type(source).__name__} cannot be read as an Arrow table: {error}"
+        raise DataError(problem) from error
 
 
 def read_column(values: object) -> Any:
@@ -50,8 +55,11 @@ def read_column(values: object) -> Any:
         if hasattr(values, "__arrow_c_stream__"):
             return pa.chunked_array(values)
         return pa.chunked_array([pa.array(values)])
+    except DataError:
+        raise
     except (pa.ArrowException, TypeError, ValueError) as error:
-        raise DataError(f"{type(values).__name__} cannot be read as an Arrow column: {error}") from error
+        problem = f"{type(values).__name__} cannot be read as an Arrow column: {error}"
+        raise DataError(problem) from error
 
 
 def is_null(column: Any) -> NDArray[np.bool_] | None:
@@ -94,7 +102,7 @@ def string_buffers(column: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def fill(column: Any, arrow_type: Any, dtype: type[np.generic], missing: object) -> NDArray[Any]:
-    """A column cast to `arrow_type` as one numpy array, `missing` where it is null; no copy where there is one chunk without nulls.
+    """A column cast to `arrow_type` as one numpy array, `missing` where it is null; one chunk without nulls is not copied.
 
     Raises
     ------

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from margin import _values
-from margin.columns import Columns
 from margin.errors import DataError
 from margin.tables import RULES, TABLES
 
 if TYPE_CHECKING:
+    from margin.columns import Columns
     from margin.market import Market
 
 Mask = NDArray[np.bool_]
@@ -49,7 +48,9 @@ def instruments(table: Columns, time: np.datetime64) -> None:
     table.reject("contract", inverse & _is(table, "kind", "spot"), "spot is never {value}", "Give linear.")
     base, settlement = table.coded("base"), table.coded("settlement")
     same = settlement.vocabulary.lookup(base.vocabulary)[settlement.codes] == base.codes if len(table) else inverse
-    table.reject("settlement", inverse & ~same, "{value} is not the base coin of an inverse contract", "Inverse contracts settle in base.")
+    table.reject(
+        "settlement", inverse & ~same, "{value} is not the base coin of an inverse contract", "Inverse contracts settle in base."
+    )
 
 
 def match_quotes(instrument: Columns, quote: Columns) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -69,7 +70,9 @@ def quotes(table: Columns, option: Mask) -> None:
     table.reject("forward", option & ~has_forward, "an option needs a forward", "Give it in quote currency.")
     table.reject("vol", ~option & has_vol, "{value} is given for an instrument that is no option", _LEAVE_EMPTY)
     table.reject("forward", ~option & has_forward, "{value} is given for an instrument that is no option", _LEAVE_EMPTY)
-    table.reject("mark", ~option & (table.number("mark") == 0.0), "{value} is not above zero", "Only options may be worth nothing.")
+    table.reject(
+        "mark", ~option & (table.number("mark") == 0.0), "{value} is not above zero", "Only options may be worth nothing."
+    )
     crossed = table.number("min_price") > table.number("max_price")
     table.reject("max_price", crossed, "{value} is below min_price", "Give an order price band with min_price <= max_price.")
 
@@ -98,7 +101,8 @@ def replacement(market: Market, name: str, values: object, option: Mask) -> NDAr
     option : ndarray of bool, shape (n,)
     """
     if name not in _REPLACEABLE:
-        raise DataError(f"{name!r} cannot be replaced", table="market", hint=f"Columns are {', '.join(('time', *_REPLACEABLE))}.")
+        problem = f"{name!r} cannot be replaced"
+        raise DataError(problem, table="market", hint=f"Columns are {', '.join(('time', *_REPLACEABLE))}.")
     table, column = _REPLACEABLE[name]
     try:
         new = _values.numbers(values, nullable=True)
@@ -107,9 +111,12 @@ def replacement(market: Market, name: str, values: object, option: Mask) -> NDAr
     settled = np.zeros(len(market.currencies), dtype=np.bool_)
     settled[market.settlement] = True
     everywhere = np.ones(len(market), dtype=np.bool_)
-    needed = {"vol": option, "forward": option, "min_price": ~everywhere, "max_price": ~everywhere, "usd": settled}.get(name, everywhere)
+    needed = {"vol": option, "forward": option, "min_price": ~everywhere, "max_price": ~everywhere, "usd": settled}.get(
+        name, everywhere
+    )
     if len(new) != len(needed):
-        raise DataError(f"{len(new)} values for {len(needed)} rows", table="market", column=name)
+        problem = f"{len(new)} values for {len(needed)} rows"
+        raise DataError(problem, table="market", column=name)
     wrong_names = market.currencies if name == "usd" else market.instruments
 
     def reject(wrong: Mask, problem: str, hint: str = "") -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from margin.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Buffers = tuple[NDArray[np.int64] | None, NDArray[np.uint8], NDArray[np.int64]]
 Rows = NDArray[np.int64] | None
@@ -39,20 +41,23 @@ def id_buffers(values: object, rows: Rows = None) -> Buffers:
     """
     if isinstance(values, np.ndarray):
         if values.ndim != 1:
-            raise DataError(f"a column has one dimension, have an array of shape {values.shape}")
+            problem = f"a column has one dimension, have an array of shape {values.shape}"
+            raise DataError(problem)
         if values.dtype.kind in "iu":
             return _from_integers(values)
         if values.dtype.kind == "U":
             return _from_fixed_width(values)
         if values.dtype.kind not in "OT":
+            problem = f"the column holds {values.dtype}, not strings or integers"
             raise DataError(
-                f"the column holds {values.dtype}, not strings or integers",
+                problem,
                 value=values[0].item() if len(values) else None,
                 hint="Give ids as strings or integers.",
             )
         values = values.tolist()
     if not isinstance(values, list | tuple):
-        raise DataError(f"{type(values).__name__} is not a column", hint="Give a list, a numpy array or an Arrow column.")
+        problem = f"{type(values).__name__} is not a column"
+        raise DataError(problem, hint="Give a list, a numpy array or an Arrow column.")
     kinds = set(map(type, values))
     if not kinds:
         return None, np.zeros(0, np.uint8), np.zeros(1, np.int64)
@@ -82,7 +87,9 @@ def _mixed(values: Sequence[Any], rows: Rows) -> DataError:
         problem = f"{value!r} is an integer where other ids are strings"
     else:
         problem = f"{value!r} is a {type(value).__name__}, not a string or an integer"
-    return _at(problem, row, rows, value=value, count=len(wrong), hint="Give ids as strings or as integers, one kind in a column.")
+    return _at(
+        problem, row, rows, value=value, count=len(wrong), hint="Give ids as strings or as integers, one kind in a column."
+    )
 
 
 def _at(problem: str, row: int, rows: Rows, **details: Any) -> DataError:
@@ -94,7 +101,8 @@ def _from_integers(values: NDArray[Any], rows: Rows = None) -> Buffers:
         outside = np.flatnonzero((values > np.iinfo(np.int64).max) | (values < np.iinfo(np.int64).min))
         if len(outside):
             value = int(values[outside[0]])
-            raise _at(f"{value} does not fit into 64 bits", int(outside[0]), rows, value=value, count=len(outside))
+            problem = f"{value} does not fit into 64 bits"
+            raise _at(problem, int(outside[0]), rows, value=value, count=len(outside))
     return np.ascontiguousarray(values, dtype=np.int64), np.zeros(0, np.uint8), np.zeros(1, np.int64)
 
 
@@ -106,7 +114,8 @@ def _from_strings(values: Sequence[str], rows: Rows) -> Buffers:
         data = text.encode()
     except UnicodeEncodeError:
         row = next(i for i, value in enumerate(values) if any("\ud800" <= c <= "\udfff" for c in value))
-        raise _at(f"{values[row]!r} is not valid Unicode", row, rows, value=values[row]) from None
+        problem = f"{values[row]!r} is not valid Unicode"
+        raise _at(problem, row, rows, value=values[row]) from None
     offsets = np.zeros(len(values) + 1, dtype=np.int64)
     np.cumsum(np.fromiter(map(len, pieces), np.int64, len(values)), out=offsets[1:])
     return None, np.frombuffer(data, np.uint8), offsets

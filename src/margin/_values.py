@@ -7,16 +7,18 @@ value. Nothing is guessed: text is no number, a number is no flag, a date withou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from margin import _arrow
 from margin.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 Times = NDArray[np.datetime64]
 
@@ -31,7 +33,7 @@ def numbers(values: object, *, nullable: bool = False) -> NDArray[np.float64]:
     """A column of numbers as float64, NaN where missing; integers beyond 2**53 would be rounded and are refused."""
     if _arrow.is_arrow(values):
         return _numbers_from_arrow(_arrow.read_column(values), nullable)
-    if isinstance(values, np.ndarray) and values.dtype.kind in "f":
+    if isinstance(values, np.ndarray) and values.dtype.kind == "f":
         return np.ascontiguousarray(values, dtype=np.float64)
     if isinstance(values, np.ndarray) and values.dtype.kind in "iu":
         _refuse(values, (values > _EXACT) | (values < -_EXACT), "{value} is too large for an exact float64")
@@ -52,7 +54,8 @@ def times(values: object, *, nullable: bool = False) -> Times:
         result = _times_from_arrow(_arrow.read_column(values), nullable)
     elif isinstance(values, np.ndarray) and values.dtype.kind == "M":
         if np.datetime_data(values.dtype)[0] in ("Y", "M", "W", "D"):
-            raise DataError(f"the column holds {values.dtype}, dates without a time of day", hint=_TIME_HINT)
+            problem = f"the column holds {values.dtype}, dates without a time of day"
+            raise DataError(problem, hint=_TIME_HINT)
         result = np.ascontiguousarray(values, dtype=_MS)
         if not nullable:
             _refuse(values, np.isnat(result), "the time is missing (NaT)", hint=_TIME_HINT)
@@ -63,8 +66,9 @@ def times(values: object, *, nullable: bool = False) -> Times:
     outside = (result < _EARLIEST) | (result >= _LATEST)
     if outside.any():
         row = int(np.argmax(outside))
+        problem = f"{_show_time(result[row])} is outside 1990 .. 2200"
         raise DataError(
-            f"{_show_time(result[row])} is outside 1990 .. 2200",
+            problem,
             row=row,
             value=result[row],
             count=int(outside.sum()),
@@ -88,7 +92,8 @@ def flags(values: object) -> NDArray[np.bool_]:
         pa = _arrow.pyarrow()
         _refuse_nulls(column, nullable=False)
         if not pa.types.is_boolean(column.type):
-            raise DataError(f"the column holds {column.type}, not true or false")
+            problem = f"the column holds {column.type}, not true or false"
+            raise DataError(problem)
         pieces = [chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks]
         return np.concatenate([np.zeros(0, np.bool_), *pieces])
     if isinstance(values, np.ndarray) and values.dtype.kind == "b":
@@ -101,12 +106,15 @@ def flags(values: object) -> NDArray[np.bool_]:
 def _items(values: object, what: str) -> Sequence[Any]:
     if isinstance(values, np.ndarray):
         if values.ndim != 1:
-            raise DataError(f"a column has one dimension, have an array of shape {values.shape}")
+            problem = f"a column has one dimension, have an array of shape {values.shape}"
+            raise DataError(problem)
         if values.dtype.kind not in "OUTSbiuf":
-            raise DataError(f"the column holds {values.dtype}, not {what}")
+            problem = f"the column holds {values.dtype}, not {what}"
+            raise DataError(problem)
         return list(values.tolist())
     if not isinstance(values, list | tuple):
-        raise DataError(f"{type(values).__name__} is not a column", hint="Give a list, a numpy array or an Arrow column.")
+        problem = f"{type(values).__name__} is not a column"
+        raise DataError(problem, hint="Give a list, a numpy array or an Arrow column.")
     return values
 
 
@@ -137,7 +145,8 @@ def _refuse_nulls(column: Any, nullable: bool) -> None:
     missing = None if nullable else _arrow.is_null(column)
     if missing is not None:
         count = int(missing.sum())
-        raise DataError("the value is missing (null)", row=int(np.argmax(missing)), count=count)
+        problem = "the value is missing (null)"
+        raise DataError(problem, row=int(np.argmax(missing)), count=count)
 
 
 def _plain(column: Any) -> Any:
@@ -160,12 +169,14 @@ def _numbers_from_arrow(column: Any, nullable: bool) -> NDArray[np.float64]:
     if _is_text(column):
         missing = _arrow.is_null(column)
         row = 0 if missing is None else int(np.argmin(missing))
-        raise DataError(f"{column[row].as_py()!r} is text, not a number", row=row, count=len(column) - column.null_count)
+        problem = f"{column[row].as_py()!r} is text, not a number"
+        raise DataError(problem, row=row, count=len(column) - column.null_count)
     if pa.types.is_integer(column.type):
         wide = _arrow.fill(column, column.type, column.type.to_pandas_dtype(), 0)
         _refuse(wide, (wide > _EXACT) | (wide < -_EXACT), "{value} is too large for an exact float64")
     elif not (pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)):
-        raise DataError(f"the column holds {column.type}, not numbers")
+        problem = f"the column holds {column.type}, not numbers"
+        raise DataError(problem)
     return _arrow.fill(column, pa.float64(), np.float64, np.nan)
 
 
@@ -178,14 +189,16 @@ def _times_from_arrow(column: Any, nullable: bool) -> Times:
     if _is_text(column):
         return _times_from_items(column.to_pylist(), nullable)
     if pa.types.is_date(column.type):
-        raise DataError(f"the column holds {column.type}, dates without a time of day", hint=_TIME_HINT)
+        problem = f"the column holds {column.type}, dates without a time of day"
+        raise DataError(problem, hint=_TIME_HINT)
     if pa.types.is_timestamp(column.type):
         # Unsafe casts cut what is finer than a millisecond.
         column = pa.chunked_array(
             [chunk.cast(pa.timestamp("ms", column.type.tz), safe=False).cast(pa.int64()) for chunk in column.chunks], pa.int64()
         )
     elif not pa.types.is_integer(column.type):
-        raise DataError(f"the column holds {column.type}, not times", hint=_TIME_HINT)
+        problem = f"the column holds {column.type}, not times"
+        raise DataError(problem, hint=_TIME_HINT)
     return _arrow.fill(column, pa.int64(), np.int64, _NAT).view(_MS)
 
 
@@ -206,28 +219,33 @@ def _milliseconds(value: Any, nullable: bool) -> int:
     if value is None or value != value:  # NaT and NaN differ from themselves
         if nullable:
             return int(_NAT)
-        raise ValueError("the time is missing")
+        problem = "the time is missing"
+        raise ValueError(problem)
     if isinstance(value, np.datetime64):
         if np.datetime_data(value.dtype)[0] in ("Y", "M", "W", "D"):
-            raise ValueError(f"{value} has no time of day")
+            problem = f"{value} has no time of day"
+            raise ValueError(problem)
         return int(value.astype(_MS).astype(np.int64))
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
         return int(value)
     if isinstance(value, str):
         value = _from_iso(value)
     if not isinstance(value, datetime):
-        raise TypeError(f"{value!r} is a {type(value).__name__}, not a time")
+        problem = f"{value!r} is a {type(value).__name__}, not a time"
+        raise TypeError(problem)
     since = (value if value.tzinfo else value.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
 def _from_iso(text: str) -> datetime:
     if len(text) <= 10:
-        raise ValueError(f"{text!r} has no time of day")
+        problem = f"{text!r} has no time of day"
+        raise ValueError(problem)
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not an ISO 8601 time") from None
+        problem = f"{text!r} is not an ISO 8601 time"
+        raise ValueError(problem) from None
 
 
 def _show_time(value: np.datetime64) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from margin import columns as tables
 from margin import kernels
-from margin.columns import Columns
 from margin.errors import DataError
-from margin.ids import Coded, Ids, merge
-from margin.market import Market
+from margin.ids import Ids, merge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from margin.columns import Columns
+    from margin.market import Market
 
 __all__ = ["Balances", "Book", "Orders", "Positions"]
 
@@ -210,7 +213,8 @@ class Book:
         new[chosen] = np.arange(len(chosen), dtype=np.int32)
         twice = np.flatnonzero(new[chosen] != np.arange(len(chosen)))
         if len(twice):
-            raise DataError(f"account {self.accounts[int(chosen[twice[0]])]!r} is asked for twice", count=len(twice))
+            problem = f"account {self.accounts[int(chosen[twice[0]])]!r} is asked for twice"
+            raise DataError(problem, count=len(twice))
         return replace(
             self,
             accounts=self.accounts.take(chosen),
@@ -223,8 +227,9 @@ class Book:
         found = ids.lookup(self.accounts)
         missing = np.flatnonzero(found < 0)
         if len(missing):
+            problem = f"account {ids[int(missing[0])]!r} is not in the book"
             raise DataError(
-                f"account {ids[int(missing[0])]!r} is not in the book",
+                problem,
                 value=ids[int(missing[0])],
                 count=len(missing),
                 hint=_kind_hint(ids, self.accounts),
@@ -243,21 +248,21 @@ class Book:
         Raises
         ------
         DataError
-            If an instrument is unknown to the market, or a currency is unknown to it or has no USD price.
+            If an instrument is unknown to the market, or a currency is unknown to it.
         """
         instrument_rows = self.instruments.lookup(market.instruments)
         hint = _kind_hint(self.instruments, market.instruments) or "Add it to the market's instruments and quotes."
         for table, rows in (("positions", self.positions), ("orders", self.orders)):
             unknown = instrument_rows[rows.instrument] < 0
-            self._reject(table, "instrument", rows.account, rows.instrument, self.instruments, unknown, "is not in the market", hint)
+            self._reject(
+                table, "instrument", rows.account, rows.instrument, self.instruments, unknown, "is not in the market", hint
+            )
         named = {code: i for i, code in enumerate(market.currencies)}
         currency_rows = np.array([named.get(code, -1) for code in self.currencies], dtype=np.int32)
-        priced = np.append(np.isfinite(market.usd), False)[currency_rows]
         own = self.balances
         unknown = (currency_rows < 0)[own.currency]
         hint = "Add it to the market's currencies."
         self._reject("balances", "currency", own.account, own.currency, self.currencies, unknown, "is not in the market", hint)
-        self._reject("balances", "currency", own.account, own.currency, self.currencies, ~priced[own.currency], "has no USD price", hint)
         return instrument_rows, currency_rows
 
     def _reject(
@@ -274,8 +279,9 @@ class Book:
         if wrong.any():
             row = int(np.argmax(wrong))
             value = names[int(code[row])]
+            problem = f"{value!r} {problem}"
             raise DataError(
-                f"{value!r} {problem}",
+                problem,
                 table=table,
                 column=column,
                 row=row,
@@ -297,9 +303,8 @@ def _same_kind(first: Columns, second: Columns, column: str) -> None:
     """Two tables must name the same things alike, by strings or by integers."""
     hint = _kind_hint(second.coded(column).vocabulary, first.coded(column).vocabulary)
     if hint:
-        raise DataError(
-            f"ids are not of the kind they have in {first.table.name}", table=second.table.name, column=column, hint=hint
-        )
+        problem = f"ids are not of the kind they have in {first.table.name}"
+        raise DataError(problem, table=second.table.name, column=column, hint=hint)
 
 
 def _accounts(read: list[Columns], listed: Columns | None) -> tuple[Ids, list[Codes]]:
@@ -329,7 +334,7 @@ def _reject_pairs(table: Columns, account: Codes, other: Codes, n_accounts: int)
         wrong = np.zeros(len(account), dtype=np.bool_)
         wrong[order[1:][again]] = True
         column = table.table.key[1]
-        table.reject(column, wrong, f"the account has {{value}} in an earlier row (strict)", "Add the rows up.")
+        table.reject(column, wrong, "the account has {value} in an earlier row", "Add the rows up.")
 
 
 def _rows_of(rows: Any, account: Codes) -> Any:

@@ -18,7 +18,7 @@ from margin.errors import DataError
 from margin.ids import Coded
 from margin.tables import RULES, TABLES, Column, Table
 
-__all__ = ["Columns", "check_names", "empty", "read"]
+__all__ = ["Columns", "check_names", "empty", "is_frame_index", "read"]
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -162,14 +162,13 @@ def _raw_columns(table: Table, source: object) -> dict[str, Any]:
             arrow = _arrow.read_table(source)
         except DataError as error:
             raise error.located(table=table.name) from None
-        names = [name for name in arrow.column_names if not _is_frame_index(name)]
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise DataError("the column occurs more than once", table=table.name, column=twice)
+        names = [name for name in arrow.column_names if not is_frame_index(name)]
+        check_names(table, names)
         raw = {name: arrow.column(name) for name in names}
     else:
+        problem = f"{type(source).__name__} is not a table"
         raise DataError(
-            f"{type(source).__name__} is not a table",
+            problem,
             table=table.name,
             hint="Give a dict of columns, or a pyarrow, polars, pandas or duckdb table.",
         )
@@ -179,27 +178,33 @@ def _raw_columns(table: Table, source: object) -> dict[str, Any]:
 
 
 def check_names(table: Table, names: Iterable[str]) -> None:
-    """Raise a `DataError` if a required column is not among the names, or a name is not a column of the table."""
+    """Raise a `DataError` if a required column is not among the names, a name is not a column of the table, or comes twice."""
     given = list(names)
+    twice = [name for name in given if given.count(name) > 1]
+    if twice:
+        problem = "the column occurs more than once"
+        raise DataError(problem, table=table.name, column=twice[0])
     missing = [name for name in table.required if name not in given]
     if missing:
+        problem = f"the column is missing; given: {', '.join(map(str, given)) or 'no columns'}"
         raise DataError(
-            f"the column is missing; given: {', '.join(map(str, given)) or 'no columns'}",
+            problem,
             table=table.name,
             column=missing[0],
             hint=f"Required columns are {', '.join(table.required)}.",
         )
-    unknown = [name for name in given if name not in table.names and not _is_frame_index(name)]
+    unknown = [name for name in given if name not in table.names and not is_frame_index(name)]
     if unknown:
+        problem = "the column is unknown"
         raise DataError(
-            "the column is unknown",
+            problem,
             table=table.name,
             column=str(unknown[0]),
             hint=f"Remove or rename it; the columns are {', '.join(table.names)}.",
         )
 
 
-def _is_frame_index(name: object) -> bool:
+def is_frame_index(name: object) -> bool:
     """Whether a column is the unnamed index that a pandas frame takes along."""
     return str(name).startswith("__index_level_")
 
@@ -209,8 +214,9 @@ def _check_lengths(table: Table, raw: Mapping[str, Any]) -> None:
     for name, values in raw.items():
         scalar = not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0
         if scalar or isinstance(values, str | bytes | Mapping | set | frozenset):
+            problem = f"{type(values).__name__} is not a column"
             raise DataError(
-                f"{type(values).__name__} is not a column",
+                problem,
                 table=table.name,
                 column=name,
                 hint="Give a list, a numpy array or an Arrow column.",
@@ -218,7 +224,8 @@ def _check_lengths(table: Table, raw: Mapping[str, Any]) -> None:
         lengths[name] = len(values)
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise DataError(f"columns differ in length: {told}", table=table.name, hint="Give each column one value a row.")
+        problem = f"columns differ in length: {told}"
+        raise DataError(problem, table=table.name, hint="Give each column one value a row.")
 
 
 def _convert(column: Column, given: object) -> Any:
@@ -239,7 +246,8 @@ def _names(column: Column, given: object) -> Coded:
     coded = Coded.of(given)
     if column.kind == "text" and coded.vocabulary.is_integer and len(coded.vocabulary):
         row = int(np.argmax(coded.codes >= 0))
-        raise DataError(f"{coded[row]!r} is an integer, not text", row=row, value=coded[row], count=int((coded.codes >= 0).sum()))
+        problem = f"{coded[row]!r} is an integer, not text"
+        raise DataError(problem, row=row, value=coded[row], count=int((coded.codes >= 0).sum()))
     return coded
 
 
@@ -263,7 +271,9 @@ def _check_vocabulary(columns: Columns, column: Column, coded: Coded) -> None:
         return
     blank = np.diff(vocabulary.offsets) == 0
     if blank.any():
-        columns.reject(column.name, coded.codes == np.argmax(blank), f"{{value}} is an empty {column.kind}", "Give it, or remove the rows.")
+        columns.reject(
+            column.name, coded.codes == np.argmax(blank), f"{{value}} is an empty {column.kind}", "Give it, or remove the rows."
+        )
     if column.choices:
         wrong = np.array([name not in column.choices for name in vocabulary], dtype=np.bool_)
         if wrong.any():

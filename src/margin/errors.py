@@ -6,8 +6,10 @@ and the value at fault, counts the rows, and says what to do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["DataError", "MarginError", "MissingExtraError", "ParameterError"]
 

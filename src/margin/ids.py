@@ -6,10 +6,9 @@ them (one run of UTF-8 bytes and offsets into it), and everything that follows w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,9 @@ from numpy.typing import NDArray
 from margin import _arrow, kernels
 from margin._sequences import id_buffers
 from margin.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["Coded", "Ids", "concat", "merge"]
 
@@ -68,7 +70,8 @@ class Ids:
             return cls(*id_buffers(values))
         missing = np.flatnonzero(coded.codes < 0)
         if len(missing):
-            raise DataError("the id is missing (null)", row=int(missing[0]), count=len(missing))
+            problem = "the id is missing (null)"
+            raise DataError(problem, row=int(missing[0]), count=len(missing))
         return coded.decode()
 
     @property
@@ -106,7 +109,7 @@ class Ids:
     def to_list(self) -> list[Any]:
         """The identifiers as Python strings or integers."""
         if self.values is not None:
-            return self.values.tolist()
+            return list(self.values.tolist())
         blob, offsets = self.data.tobytes(), self.offsets.tolist()
         if blob.isascii():
             text = blob.decode("ascii")
@@ -132,7 +135,8 @@ class Ids:
         """The identifiers at `indices` (from 0; negative ones are not positions from the end but an error)."""
         at = np.asarray(indices, dtype=np.int64)
         if len(at) and (at.min() < 0 or at.max() >= len(self)):
-            raise IndexError(f"indices must lie in 0 .. {len(self) - 1}; have {at.min()} .. {at.max()}")
+            problem = f"indices must lie in 0 .. {len(self) - 1}; have {at.min()} .. {at.max()}"
+            raise IndexError(problem)
         if self.values is not None:
             return Ids(self.values[at])
         begin = self.offsets[at]
@@ -188,7 +192,8 @@ def concat(a: Ids, b: Ids) -> Ids:
         return a if len(a) else b
     if a.is_integer != b.is_integer:
         words = ["integers" if ids.is_integer else "strings" for ids in (a, b)]
-        raise DataError(f"ids are {words[0]} in one place and {words[1]} in another: {a[0]!r}, {b[0]!r}")
+        problem = f"ids are {words[0]} in one place and {words[1]} in another: {a[0]!r}, {b[0]!r}"
+        raise DataError(problem)
     if a.values is not None and b.values is not None:
         return Ids(np.concatenate((a.values, b.values)))
     data = np.concatenate((a.data[a.offsets[0] : a.offsets[-1]], b.data))
@@ -270,13 +275,13 @@ def _first_occurrence(codes: NDArray[np.integer[Any]], vocabulary: Ids) -> Coded
     """Codes renumbered so that each vocabulary entry is distinct, occurs, and stands in order of first occurrence."""
     codes = np.asarray(codes)
     if codes.dtype.kind not in "iu" or codes.ndim != 1:
-        raise DataError(f"codes must be a column of integers, have {codes.dtype} of {codes.ndim} dimensions")
+        problem = f"codes must be a column of integers, have {codes.dtype} of {codes.ndim} dimensions"
+        raise DataError(problem)
     outside = np.flatnonzero((codes < -1) | (codes >= len(vocabulary)))
     if len(outside):
         row = int(outside[0])
-        raise DataError(
-            f"code {codes[row]} is outside the vocabulary of {len(vocabulary)} ids", row=row, count=len(outside), value=codes[row]
-        )
+        problem = f"code {codes[row]} is outside the vocabulary of {len(vocabulary)} ids"
+        raise DataError(problem, row=row, count=len(outside), value=codes[row])
     distinct, vocabulary = vocabulary.encode()
     codes = _translate(codes.astype(np.int32, copy=False), distinct)
     # Assigned from the last row to the first, so the first occurrence stays.
@@ -305,7 +310,8 @@ def _from_arrow(column: Any) -> Coded:
         return Coded(*Ids(None, *_arrow.string_buffers(column)).encode())
     if pa.types.is_null(column.type):
         return Coded(np.zeros(0, np.int32), Ids())
-    raise DataError(f"the column holds {column.type}, not strings or integers", hint="Give ids as strings or integers.")
+    problem = f"the column holds {column.type}, not strings or integers"
+    raise DataError(problem, hint="Give ids as strings or integers.")
 
 
 def _from_dictionary(chunk: Any) -> Coded:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from margin import _market_checks as checks
 from margin import columns as tables
 from margin._values import instant
-from margin.columns import Columns
 from margin.errors import DataError
 from margin.ids import Coded, Ids, merge
 from margin.tables import TABLES
+
+if TYPE_CHECKING:
+    from margin.columns import Columns
 
 __all__ = ["FUTURE", "OPTION", "PERPETUAL", "SPOT", "Market"]
 
@@ -198,7 +200,8 @@ class Market:
         new["forward"] = np.where(option, new.get("forward", self.forward), new.get("mark", self.mark))
         if (self.expiry <= time).any():
             row = int(np.argmax(self.expiry <= time))
-            raise DataError(f"{self.instruments[row]!r} has expired at {time}", table="market", column="time", value=time)
+            problem = f"{self.instruments[row]!r} has expired at {time}"
+            raise DataError(problem, table="market", column="time", value=time)
         return dataclasses.replace(self, time=time, years=_years(self.expiry, time), **new)
 
 
@@ -240,8 +243,9 @@ def _index_prices(instrument: Columns, index: Columns) -> tuple[tuple[str, ...],
     code = known[wanted]
     if (code < 0).any():
         row = int(np.argmax(code < 0))
+        problem = f"the index {(names + defaults)[wanted[row]]!r} has no price"
         raise DataError(
-            f"the index {(names + defaults)[wanted[row]]!r} has no price",
+            problem,
             table="instruments",
             column="index",
             row=row,

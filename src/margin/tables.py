@@ -6,13 +6,16 @@ tables is checked by `market` and `book`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
 
 __all__ = ["RULES", "TABLES", "Column", "Kind", "Rule", "Table"]
 
@@ -150,7 +153,10 @@ _QUOTES = Table(
 
 _INDICES = Table(
     "indices",
-    (Column("index", "text", "the price index"), Column("price", "number", "its price", "quote currency per coin", rule="positive")),
+    (
+        Column("index", "text", "the price index"),
+        Column("price", "number", "its price", "quote currency per coin", rule="positive"),
+    ),
     key=("index",),
 )
 
@@ -166,7 +172,13 @@ _POSITIONS = Table(
         _ACCOUNT,
         _INSTRUMENT,
         Column("quantity", "number", "signed, long above zero", "contracts"),
-        _optional("entry_price", "number", "average entry price; without it positions are settled to the mark", "as mark", rule="positive"),
+        _optional(
+            "entry_price",
+            "number",
+            "average entry price; without it positions are settled to the mark",
+            "as mark",
+            rule="positive",
+        ),
         _optional("isolated_collateral", "number", "collateral assigned", "settlement currency", rule="non_negative"),
     ),
     key=("account", "instrument"),

@@ -84,7 +84,8 @@ def _column(values: object) -> Any:
     if array.dtype.kind == "U":
         return _ids(Ids.of(array))
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{array.dtype} has no Arrow column")
+        problem = f"{array.dtype} has no Arrow column"
+        raise DataError(problem)
     return pa.array(array)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from margin import _arrow, columns
@@ -12,15 +13,19 @@ from margin.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from margin.columns import Columns
 
 SUFFIX = ".parquet"
 FILES = frozenset(name + SUFFIX for name in TABLES)
 
+# A plain string takes four bytes for its length alone: below that a column is stored by the codes of a dictionary.
+_PLAIN_STRING = 4.0
 
-def read_tables(folder: Path) -> dict[str, Any]:
-    """The tables that a folder holds, as `pyarrow.Table`; column names are checked before data is read.
+
+def read_tables(folder: Path) -> dict[str, dict[str, FileColumn]]:
+    """The columns of the tables that a folder holds. Their names are checked, their data is not read yet.
 
     Raises
     ------
@@ -32,7 +37,7 @@ def read_tables(folder: Path) -> dict[str, Any]:
         if path.name not in FILES:
             problem = f"{path} is not a table of a snapshot"
             raise DataError(problem, hint=f"Remove or rename it; tables are {', '.join(TABLES)}.")
-        tables[path.stem] = _read(path)
+        tables[path.stem] = _columns(path)
     return tables
 
 
@@ -42,14 +47,66 @@ def write_tables(folder: Path, tables: Mapping[str, Columns]) -> None:
         write_parquet(to_arrow(table.values), folder / f"{name}{SUFFIX}")
 
 
-def _read(path: Path) -> Any:
+@dataclass(frozen=True, slots=True)
+class FileColumn:
+    """A column of a Parquet file, read when it is asked for: of a long table one column at a time is in memory."""
+
+    path: Path
+    name: str
+    metadata: Any
+    by_codes: bool
+
+    def __len__(self) -> int:
+        return int(self.metadata.num_rows)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The column as an Arrow stream (PyCapsule interface), row groups read in parallel."""
+        pa = _arrow.pyarrow("reading Parquet")
+        groups = range(self.metadata.num_row_groups)
+        with ThreadPoolExecutor() as pool:
+            chunks = [chunk for column in pool.map(self._row_group, groups) for chunk in column.chunks]
+        column = pa.chunked_array(chunks, chunks[0].type) if chunks else self._open().read([self.name]).column(0)
+        return column.__arrow_c_stream__(requested_schema)
+
+    def _open(self) -> Any:
+        from pyarrow import parquet
+
+        return parquet.ParquetFile(
+            self.path, metadata=self.metadata, memory_map=True, read_dictionary=[self.name] if self.by_codes else None
+        )
+
+    def _row_group(self, group: int) -> Any:
+        try:
+            return self._open().read_row_group(group, [self.name], use_threads=False).column(0)
+        except (_arrow.pyarrow().ArrowException, OSError) as error:
+            raise _damaged(self.path, error) from error
+
+
+def _columns(path: Path) -> dict[str, FileColumn]:
     pa = _arrow.pyarrow("reading Parquet")
     from pyarrow import parquet
 
     try:
-        file = parquet.ParquetFile(path, memory_map=True)
-        columns.check_names(TABLES[path.stem], file.schema_arrow.names)
-        return file.read(use_threads=True)
+        metadata = parquet.read_metadata(path)
+        schema = metadata.schema.to_arrow_schema()
     except (pa.ArrowException, OSError) as error:
-        problem = f"{path} cannot be read as Parquet: {error}"
-        raise DataError(problem, table=path.stem, hint="Write it anew.") from error
+        raise _damaged(path, error) from error
+    columns.check_names(TABLES[path.stem], schema.names)
+    return {
+        name: FileColumn(path, name, metadata, _is_by_codes(metadata, i))
+        for i, name in enumerate(schema.names)
+        if not columns.is_frame_index(name)
+    }
+
+
+def _is_by_codes(metadata: Any, column: int) -> bool:
+    """Whether a string column is stored by codes, so that it can be read as a dictionary at no cost."""
+    parts = [metadata.row_group(group).column(column) for group in range(metadata.num_row_groups)]
+    rows = sum(part.num_values for part in parts)
+    size = sum(part.total_uncompressed_size for part in parts)
+    return bool(rows) and parts[0].physical_type == "BYTE_ARRAY" and size < _PLAIN_STRING * rows
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    problem = f"{path} cannot be read as Parquet: {error}".rstrip(".")
+    return DataError(problem, hint="Write it anew.")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.by_name import ByName
 from margin.contracts import coin_per_contract, is_option
 from margin.lines import OrderLines
 from margin.market import Market
@@ -21,14 +20,14 @@ class OptionFee:
 
     Attributes
     ----------
-    rate : ByName
-        Fraction of the underlying, of ``"options"``; asked for when a fee is due.
-    cap : ByName
-        Fraction of the option's price, likewise.
+    rate : float
+        Fraction of the underlying.
+    cap : float
+        Fraction of the option's price.
     """
 
-    rate: ByName
-    cap: ByName
+    rate: float
+    cap: float
 
     def per_coin(self, price: Array, underlying: Array) -> Array:
         """Fee for one coin of underlying, in the currency of the price.
@@ -40,7 +39,7 @@ class OptionFee:
         underlying : ndarray of float64
             Worth of one coin in the currency of the price: 1 for an inverse option, the index for a linear one.
         """
-        return np.minimum(self.rate.of("options") * underlying, self.cap.of("options") * price)
+        return np.minimum(self.rate * underlying, self.cap * price)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

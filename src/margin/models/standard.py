@@ -33,16 +33,16 @@ class StandardModel:
     initial, maintenance : callable
         Name of the instrument's price index -> `RateTable` over the size in coin. Raises `ParameterError` where there is none.
     inverse_options, linear_options : MoneynessMargin
-    inverse_fee, linear_fee : OptionFee
-        Fees that an option buy order reserves.
+    inverse_fee, linear_fee : callable
+        The `OptionFee` that a buy order reserves; called when there is such an order.
     """
 
     initial: Callable[[str], RateTable]
     maintenance: Callable[[str], RateTable]
     inverse_options: MoneynessMargin
     linear_options: MoneynessMargin
-    inverse_fee: OptionFee
-    linear_fee: OptionFee
+    inverse_fee: Callable[[], OptionFee]
+    linear_fee: Callable[[], OptionFee]
 
     def prepare(self, market: Market, *, in_usd: bool, used: NDArray[np.bool_]) -> PreparedStandard:
         """Rates and option margins of every instrument."""
@@ -85,8 +85,8 @@ class PreparedStandard:
     coin_value: Array
     to_pool: Array
     short: ShortMargin
-    inverse_fee: OptionFee
-    linear_fee: OptionFee
+    inverse_fee: Callable[[], OptionFee]
+    linear_fee: Callable[[], OptionFee]
 
     @property
     def shocked_currencies(self) -> NDArray[np.bool_]:
@@ -159,7 +159,7 @@ class PreparedStandard:
             (self.linear_fee, ~inverse, self.market.index_price[row]),
         ):
             if here.any():
-                fee[here] = fees.per_coin(premium[here] / contracts[here], underlying[here])
+                fee[here] = fees().per_coin(premium[here] / contracts[here], underlying[here])
         cost = np.zeros(len(orders))
         cost[bought] = (premium + contracts * fee) * self.market.contract_size[row] * self.to_pool[row]
         return cost

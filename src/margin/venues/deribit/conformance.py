@@ -18,11 +18,11 @@ from margin.by_name import ByName
 from margin.contracts import coin_per_contract, unrealised_pnl
 from margin.models.charges import Charge, ExpiryDeltaCharge, GivenCharge, settlement_decay
 from margin.models.order_charges import OPEN_ORDERS, PROTECTED_ORDERS, GivenOrderCharges
-from margin.models.orders import OptionFee
 from margin.models.portfolio import PortfolioModel
 from margin.models.scenarios import ScenarioSet
 from margin.models.shape import worst_loss
 from margin.models.shocks import UP, RelativeVolShock
+from margin.models.standard import StandardModel
 from margin.pools import Collateral
 from margin.pricing import option_payoff
 from margin.venues.deribit import summary, vectors
@@ -122,8 +122,10 @@ def option_payoff_at_expiry(inputs: Inputs) -> Outputs:
 
 def option_fee(inputs: Inputs) -> Outputs:
     """Trading fee of an inverse option."""
-    fee = OptionFee(inputs["fee_rate_of_underlying"], inputs["cap_fraction"])
-    per_unit = fee.per_coin(np.array([inputs["option_price_coin"]], dtype=np.float64), np.ones(1))
+    rates = {"fees.option_inverse": inputs["fee_rate_of_underlying"], "fees.option_cap": inputs["cap_fraction"]}
+    model = vectors.regime("segregated_standard", rates).model
+    assert isinstance(model, StandardModel)
+    per_unit = model.inverse_fee.per_coin(np.array([inputs["option_price_coin"]], dtype=np.float64), np.ones(1))
     return {"fee_coin": abs(inputs["size"]) * float(per_unit[0])}
 
 

@@ -136,14 +136,17 @@ def _standard(p: Parameters) -> StandardModel:
         minimum=p.number("option.minimum"),
         maintenance=p.number("option.maintenance"),
     )
-    cap = ByName("option_cap", lambda _: p.number("fees.option_cap"))
+
+    def fee(rate: str) -> Callable[[], OptionFee]:
+        return lambda: OptionFee(p.number(f"fees.{rate}"), p.number("fees.option_cap"))
+
     return StandardModel(
         initial=rates("base_im"),
         maintenance=rates("base_mm"),
         inverse_options=options,
         linear_options=options,
-        inverse_fee=OptionFee(ByName("option_inverse", lambda _: p.number("fees.option_inverse")), cap),
-        linear_fee=OptionFee(ByName("option_linear_taker", lambda _: p.number("fees.option_linear_taker")), cap),
+        inverse_fee=fee("option_inverse"),
+        linear_fee=fee("option_linear_taker"),
     )
 
 

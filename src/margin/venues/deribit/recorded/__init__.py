@@ -4,28 +4,28 @@
 - `chain(folder, instant)`: one instant as tables, with the count of what was left out.
 - `write_snapshot_of(folder, instant, out)`: the same, written as a snapshot.
 - `reprice(market)`: Black-76 against the recorded marks; `render_reprice(folder)` for all of them.
-- `crash_comparison(folder)`, `render_crash(folder)`: the same accounts before and in the crash of February 2026.
+- `crash_comparison(folder)`, `crash_accounts(folder)`: the same positions, and whole seeded accounts, before and in the crash of
+  February 2026; `render_crash(folder)` shows both.
 """
 
 from margin.venues.deribit.recorded.accounts import example_accounts
 from margin.venues.deribit.recorded.chains import Chain, Instant, chain, instants, write_snapshot_of
 from margin.venues.deribit.recorded.compare import render_chain, render_list, render_reprice, reprice
-from margin.venues.deribit.recorded.crash import crash_comparison, render_crash
 from margin.venues.deribit.recorded.crash import Comparison, crash_comparison, render_crash
+from margin.venues.deribit.recorded.crash_accounts import Jump, crash_accounts
 from margin.venues.deribit.recorded.read import Recording
 
 __all__ = [
     "Chain",
     "Comparison",
     "Instant",
+    "Jump",
     "Recording",
     "chain",
-    "crash_comparison",
     "crash_comparison",
     "example_accounts",
     "instants",
     "render_chain",
-    "render_crash",
     "render_crash",
     "render_list",
     "render_reprice",

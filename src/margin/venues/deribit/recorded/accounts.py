@@ -6,7 +6,7 @@ market can be read: who is directional, who is short options, who is hedged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from margin.pricing import black76
 from margin.venues.deribit.recorded.chains import YEAR, Chain, Tables
+from margin.venues.deribit.recorded.read import Columns
 
 Array = NDArray[np.float64]
 Holding = tuple[dict[str, float], float]
@@ -166,7 +167,7 @@ def example_accounts(chain: Chain, *, among: Collection[str] | None = None, each
     }
 
 
-def _columns(names: tuple[str, ...], rows: list[tuple[str, str, float, float]] | list[tuple[str, str, float]]) -> dict[str, NDArray[np.generic]]:
+def _columns(names: tuple[str, ...], rows: Sequence[tuple[str | float, ...]]) -> Columns:
     return {name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 

@@ -225,7 +225,8 @@ def _futures(recording: Recording, name: str, options: Columns, left_out: Counte
     futures = _take(recording.futures, recording.futures["snapshot"] == name)
     if len(futures["instrument"]) == 0:
         futures = _underlyings(options)
-        notes.append(f"{len(futures['instrument'])} futures are priced at the median underlying of their options; none is recorded")
+        count = len(futures["instrument"])
+        notes.append(f"{count} futures are priced at the median underlying of their options; none is recorded")
     price = futures["price"].astype(np.float64)
     tests: tuple[tuple[str, Mask], ...] = (
         ("synthetic forward (no listed future)", futures["kind"] == "synthetic_forward"),

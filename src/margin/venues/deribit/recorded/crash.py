@@ -14,13 +14,9 @@ from margin.market import FUTURE, PERPETUAL, Market
 from margin.models.charges import black_delta
 from margin.text import number, table
 from margin.venues.deribit.recorded.chains import chain
+from margin.venues.deribit.recorded.crash_accounts import CALM, CRASH, PARAMETERS_OF, render_accounts
 from margin.venues.deribit.recorded.read import Recording
 from margin.venues.deribit.rules import regime
-
-CALM, CRASH = "2026-02-04T04:24:03Z", "2026-02-05T21:29:37Z"
-
-PARAMETERS_OF = "2026-02-15"
-"""Day on which the parameters of both coins had been recorded; the same are taken at both instants, so that only markets differ."""
 
 SHOWN = (("segregated_standard", "coin"), ("segregated_portfolio", "coin"), ("cross_portfolio", "USD"))
 
@@ -127,7 +123,7 @@ def crash_comparison(folder: str | Path | Recording) -> tuple[Comparison, ...]:
     folder : path or Recording
         Folder of the recorded data.
     """
-    recording = folder if isinstance(folder, Recording) else Recording.read(folder)
+    recording = Recording.read(folder)
     calm, crash = chain(recording, CALM).market(), chain(recording, CRASH).market()
     common = frozenset(map(str, calm.instruments)) & frozenset(map(str, crash.instruments))
     book = _book(calm, common)
@@ -140,7 +136,7 @@ def crash_comparison(folder: str | Path | Recording) -> tuple[Comparison, ...]:
 
 
 def render_crash(folder: str | Path | Recording) -> str:
-    """The comparison as text."""
+    """Positions and whole accounts before and in the crash, as text."""
     found = crash_comparison(folder)
     head = (
         f"Initial margin of the same positions at {CALM} (calm) and {CRASH} (crash).\n"
@@ -151,7 +147,7 @@ def render_crash(folder: str | Path | Recording) -> str:
     for mode, currency in SHOWN:
         rows = [(c.account, number(_short(c.calm)), number(_short(c.crash)), f"{c.ratio:.2f}") for c in found if c.mode == mode]
         parts.append(f"{mode}, in {currency}\n" + table(("account", "calm", "crash", "ratio"), rows))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, render_accounts(folder)])
 
 
 def _short(value: float) -> float:
@@ -170,10 +166,8 @@ def _book(calm: Market, common: frozenset[str]) -> Book:
                 in_quote = calm.kind[i] in (PERPETUAL, FUTURE)
                 size = calm.contract_size[i] / (calm.mark[i] if in_quote else 1.0)
                 rows.append((f"{coin} {account}", name, coins / float(size)))
-    account, instrument, quantity = zip(*rows, strict=True)
-    return Book.of(
-        positions={"account": list(account), "instrument": list(instrument), "quantity": np.array(quantity, dtype=np.float64)}
-    )
+    accounts, instruments, quantities = ([row[k] for row in rows] for k in range(3))
+    return Book.of(positions={"account": accounts, "instrument": instruments, "quantity": quantities})
 
 
 def _margins(columns: Mapping[str, object]) -> dict[str, float]:
