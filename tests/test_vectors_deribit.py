@@ -2,13 +2,17 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from margin import venues
 from margin.conformance import Result, run_files
+from margin.errors import ParameterError
+from margin.params import ACCEPTED
 from margin.venues.deribit.conformance import ADAPTERS
 
 FILE = Path(__file__).parent / "vectors" / "deribit.json"
@@ -442,3 +446,51 @@ def test_cross_open_orders(orders: list[tuple[str, str, float, float, float]], c
         open_orders_margin_usd=0.3 * charge,
         total_initial_margin_usd=200 + 0.3 * charge,
     )
+
+
+# The tables of the specification, by day: a value holds from its date on.
+@pytest.mark.parametrize(
+    ("day", "accept", "values"),
+    [
+        ("2021-06-01", ACCEPTED, {"pair.BTC_USD.base_im": 0.01, "pair.BTC_USD.base_mm": 0.00525, "pair.ETH_USD.slope": 2e-6}),
+        ("2022-01-10", ACCEPTED, {"pair.BTC_USD.slope": 5e-5, "pair.ETH_USD.base_im": 0.02, "pair.ETH_USD.base_mm": 0.01}),
+        ("2022-01-11", ACCEPTED, {"pair.BTC_USD.base_im": 0.02, "pair.BTC_USD.base_mm": 0.01, "pair.ETH_USD.slope": 4e-6}),
+        ("2025-06-01", ACCEPTED, {"pair.BTC_USDC.base_im": 0.02, "pair.SOL_USDC.base_im": 0.04, "pair.SOL_USDC.slope": 5e-6}),
+        ("2024-06-17", ACCEPTED, {"pair.BTC_USD.price_range": 0.16, "pair.BTC_USD.volatility_range_up": 0.5}),
+        ("2024-06-17", ACCEPTED, {"currency.BTC.annualised_move_risk": 0.075, "currency.USD.min_annualised_move": 0.01}),
+        ("2024-06-17", ACCEPTED, {"currency.BTC.extended_dampener": 1e5, "currency.USD.pnl_offset": 0}),
+        ("2026-02-15", ACCEPTED, {"pair.BTC_USD.price_range": 0.16, "pair.ETH_USD.price_range": 0.18}),
+        ("2026-02-15", ACCEPTED, {"currency.ETH.max_offsetable_pnl": 2e7, "currency.USD.pnl_offset": 0.4}),
+        ("2026-02-15", ACCEPTED, {"currency.ETH.extended_dampener": 2e5, "currency.BTC.min_annualised_move": 0.01}),
+        ("2026-09-23", ACCEPTED, {"pair.BTC_USD.price_range": 0.14, "currency.BTC.min_annualised_move": 0.005}),
+        ("2026-09-23", ("official",), {"pair.BTC_USD.price_range": 0.16, "currency.BTC.min_annualised_move": 0.01}),
+        ("2026-01-12", ACCEPTED, {"currency.stETH.haircut": 0.15}),
+        ("2026-01-13", ACCEPTED, {"currency.stETH.haircut": 0.075}),
+        ("2026-09-23", ACCEPTED, {"currency.USDe.haircut": 0.05, "currency.USYC.haircut": 0.02, "currency.USDC.haircut": 0}),
+        ("2026-09-23", ACCEPTED, {"fees.option_cap": 0.125, "settlement.window_minutes": 30, "general.mm_factor": 0.8}),
+    ],
+)
+def test_parameters_of_a_day(day: str, accept: tuple[str, ...], values: dict[str, float]) -> None:
+    parameters = venues.load("deribit").parameters(day, accept=accept)
+    assert {name: parameters.number(name) for name in values} == values
+
+
+@pytest.mark.parametrize(
+    ("day", "accept", "name"),
+    [
+        ("2026-09-22", ACCEPTED, "currency.USYC.haircut"),
+        ("2026-09-23", ACCEPTED, "currency.USDT.haircut"),
+        ("2026-09-23", ACCEPTED, "pair.XRP_USDC.base_im"),
+        ("2026-02-14", ACCEPTED, "pair.ETH_USD.price_range"),
+        ("2026-09-23", ("official",), "currency.USDC.haircut"),
+    ],
+)
+def test_unknown_parameters_stay_unknown(day: str, accept: tuple[str, ...], name: str) -> None:
+    with pytest.raises(ParameterError, match=re.escape(name)):
+        venues.load("deribit").parameters(day, accept=accept).number(name)
+
+
+def test_venues_are_loaded_by_name() -> None:
+    assert "deribit" in venues.available()
+    with pytest.raises(ParameterError, match=r"no venue 'nowhere'; available: .*deribit"):
+        venues.load("nowhere")

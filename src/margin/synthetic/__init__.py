@@ -146,7 +146,7 @@ def exchange(
     Exchange(...)
     """
     if accounts < 1 or seed < 0 or (positions is not None and positions < accounts):
-        message = f"accounts={accounts}, positions={positions}, seed={seed}: at least one account, one position each, no negative seed"
+        message = f"accounts={accounts}, positions={positions}, seed={seed}: one account, a position each and seed 0 are the least"
         raise ValueError(message)
     at = instant(time)
     listed = listing(at, instruments)

@@ -19,6 +19,7 @@ from margin.synthetic.overlay import haircut, price_range
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
+Numbers = NDArray[np.int64]
 
 BLOCK = 1 << 15
 """Accounts drawn at once."""
@@ -156,15 +157,19 @@ class _Draw:
         quantity = self._quantities(rng, kind, account, row, hedged)
         scatter = np.where(self.option[row], 0.25, 0.02) * rng.standard_normal(len(row))
         entry = np.maximum(self.listed.mark[row], LEAST_PRICE) * np.exp(scatter)
-        orders = self._orders(rng, kind, account, row)
-        balances = self._balances(rng, kind, account, row, quantity, entry)
-        parts = (account, row, quantity, entry), orders, balances
-        columns = [np.asarray(c, dtype=np.int32) if c.dtype.kind == "i" else c for part in parts for c in part]
-        for at in (0, 4, 9):
-            columns[at] += np.int32(first)
-        return Holdings(*columns)
+        who, chosen, size, price, mmp = self._orders(rng, kind, account, row)
+        owner, currency, amount = self._balances(rng, kind, account, row, quantity, entry)
 
-    def _positions(self, rng: Generator, kind: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        def codes(values: Numbers, start: int = 0) -> Codes:
+            return (values + start).astype(np.int32)
+
+        return Holdings(
+            *(codes(account, first), codes(row), quantity, entry),
+            *(codes(who, first), codes(chosen), size, price, mmp),
+            *(codes(owner, first), codes(currency), amount),
+        )
+
+    def _positions(self, rng: Generator, kind: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:
         """Distinct (account, instrument) pairs as sorted keys, and the accounts that hedge."""
         n = len(self.listed)
         spread, mean = _by_kind("spread", kind), _by_kind("positions", kind) * self.size
@@ -184,9 +189,7 @@ class _Draw:
         hedges = account[needs] * n + self.hedge[self.listed.coin[row[needs]]]
         return np.unique(np.concatenate((keys, hedges))), hedged
 
-    def _quantities(
-        self, rng: Generator, kind: NDArray[np.int64], account: NDArray[np.int64], row: NDArray[np.int64], hedged: NDArray[np.bool_]
-    ) -> Array:
+    def _quantities(self, rng: Generator, kind: Numbers, account: Numbers, row: Numbers, hedged: NDArray[np.bool_]) -> Array:
         option, of = self.option[row], kind[account]
         way = rng.random(len(kind)) < 0.6
         with_way = rng.random(len(row)) < _by_kind("lean", of)
@@ -203,14 +206,14 @@ class _Draw:
         quantity[is_hedge] = np.where(hedge == 0.0, np.sign(quantity[is_hedge]), hedge)
         return np.asarray(quantity)
 
-    def _contracts(self, rng: Generator, of: NDArray[np.int64], row: NDArray[np.int64]) -> Array:
+    def _contracts(self, rng: Generator, of: Numbers, row: Numbers) -> Array:
         notional = rng.lognormal(np.log(_by_kind("notional", of) * self.clip[row]), _by_kind("sigma", of))
         lot = self.lot[row]
         return np.asarray(np.maximum(np.round(np.round(notional / self.contract_usd[row] / lot) * lot, 1), lot))
 
     def _orders(
-        self, rng: Generator, kind: NDArray[np.int64], account: NDArray[np.int64], row: NDArray[np.int64]
-    ) -> tuple[NDArray[np.generic], ...]:
+        self, rng: Generator, kind: Numbers, account: Numbers, row: Numbers
+    ) -> tuple[Numbers, Numbers, Array, Array, NDArray[np.bool_]]:
         """Bids below and asks above the mark, in instruments the account holds."""
         count = rng.poisson(_by_kind("orders", kind) * np.where(kind == MAKER, self.size, 1.0))
         held = np.bincount(account, minlength=len(kind))
@@ -228,14 +231,8 @@ class _Draw:
         return who, chosen, np.where(buy, size, -size), price, mmp
 
     def _balances(
-        self,
-        rng: Generator,
-        kind: NDArray[np.int64],
-        account: NDArray[np.int64],
-        row: NDArray[np.int64],
-        quantity: Array,
-        entry: Array,
-    ) -> tuple[NDArray[np.generic], ...]:
+        self, rng: Generator, kind: Numbers, account: Numbers, row: Numbers, quantity: Array, entry: Array
+    ) -> tuple[Numbers, Numbers, Array]:
         """Collateral for a random utilisation: what is put down is the aim less what the positions are worth already."""
         n = len(kind)
         requirement = self._requirement(n, account, row, quantity)
@@ -251,15 +248,14 @@ class _Draw:
         currencies = np.minimum(1 + rng.poisson(0.4, n), 3)
         who = np.repeat(np.arange(n), currencies)
         currency = np.searchsorted(_cdf(np.array(list(COLLATERAL.values()))), rng.random(len(who)))
-        weight = rng.exponential(size=len(who)) + 0.05
         # Two draws of one currency are one balance.
         pair, inverse = np.unique(who * len(COLLATERAL) + currency, return_inverse=True)
-        weight = np.bincount(inverse, weights=weight)
+        weight = np.bincount(inverse, weights=rng.exponential(size=len(who)) + 0.05)
         who, currency = np.divmod(pair, len(COLLATERAL))
         share = weight / np.bincount(who, weights=weight, minlength=n)[who]
         return who, currency, put_down[who] * share / (self.worth[currency] * (1.0 - self.haircut[currency]))
 
-    def _requirement(self, n: int, account: NDArray[np.int64], row: NDArray[np.int64], quantity: Array) -> Array:
+    def _requirement(self, n: int, account: Numbers, row: Numbers, quantity: Array) -> Array:
         """Rough maintenance margin of each account in USD, good enough to scale its balance by.
 
         Net delta per coin at the coin's price range; a little on the gross of everything for basis, volatility and curvature.
@@ -273,7 +269,7 @@ class _Draw:
         return np.asarray(0.8 * (net @ self.range + gross))
 
 
-def _by_kind(field: str, kind: NDArray[np.int64]) -> Array:
+def _by_kind(field: str, kind: Numbers) -> Array:
     return np.array([getattr(p, field) for p in PROFILES])[kind]
 
 
@@ -282,7 +278,7 @@ def _cdf(weight: Array) -> Array:
     return np.asarray(cdf / cdf[-1])
 
 
-def _distinct(rng: Generator, count: NDArray[np.int64], rows: NDArray[np.int64], cdf: Array, n: int) -> NDArray[np.int64]:
+def _distinct(rng: Generator, count: Numbers, rows: Numbers, cdf: Array, n: int) -> Numbers:
     """About `count` distinct instruments of `rows` for each account, as keys ``account * n + instrument``.
 
     Repeated draws are drawn again a few times; what is still short then stays short.

@@ -250,7 +250,7 @@ def _weekday(time: np.datetime64) -> int:
 def _expiries(time: np.datetime64) -> list[np.datetime64]:
     """Three days, three weeks, three months and four quarters ahead, all at 08:00; months end on their last Friday."""
     day = time.astype("datetime64[D]")
-    days = [day + k for k in range(0, 400) if (day + k) + np.timedelta64(8, "h") > time]
+    days = [day + k for k in range(400) if (day + k) + np.timedelta64(8, "h") > time]
     fridays = [d for d in days if _weekday(d) == FRIDAY]
     months = [f for f in fridays if f.astype("datetime64[M]") != (f + 7).astype("datetime64[M]")]
     quarters = [m for m in months if int(m.astype("datetime64[M]").astype(int)) % 3 == 2]
@@ -271,6 +271,8 @@ def _strike(strike: float) -> str:
 def tables(listed: Listing) -> dict[str, Columns]:
     """The market tables of a listing: ``instruments``, ``quotes``, ``indices``, ``currencies``."""
     base = np.array([coin.name for coin in COINS])[listed.coin]
+    option_type = listed.option_type.astype(object)
+    option_type[~listed.option] = None
     band = np.where(listed.option, 0.04 * np.where(listed.inverse, 1.0, listed.forward), 0.03 * listed.mark)
     pairs = [f"{coin.name}_USD" for coin in LARGE] + [f"{coin.name}_{QUOTE}" for coin in COINS]
     pair_prices = [coin.price for coin in LARGE] + [coin.price for coin in COINS]
@@ -284,7 +286,7 @@ def tables(listed: Listing) -> dict[str, Columns]:
             "settlement": np.where(listed.inverse, base, QUOTE),
             "contract_size": listed.contract_size,
             "strike": listed.strike,
-            "option_type": np.where(listed.option, listed.option_type.astype(object), None),
+            "option_type": option_type,
             "expiry": listed.expiry,
         },
         "quotes": {

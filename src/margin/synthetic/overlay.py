@@ -1,7 +1,7 @@
 """Parameters of the synthetic coins, as the text of a parameter file.
 
-The rules and the parameters of the two large coins' inverse contracts come from the venue that is asked; this overlay adds what no
-venue publishes about forty made-up listings. Every value is illustrative: derived from the coin's volatility by the
+The rules and the parameters of the two large coins' inverse contracts come from the venue that is asked; this overlay adds
+what no venue publishes about forty made-up listings. Every value is illustrative: derived from the coin's volatility by the
 formulas here, measured nowhere. It names nothing that the venues' own files give.
 """
 
@@ -42,15 +42,15 @@ def haircut(currency: str) -> float:
 
 def overlay() -> str:
     """The overlay as TOML."""
-    sections = [HEAD]
-    for coin in COINS:
-        sections.append(_section(f"pair.{coin.name}_{QUOTE}", _pair(coin)))
-    for coin in COINS:
-        if coin.name not in KNOWN_CURRENCIES:
-            sections.append(_section(f"currency.{coin.name}", _currency(coin)))
-    for name, value in STABLE_HAIRCUT.items():
-        sections.append(_section(f"currency.{name}", {"haircut": value, "equity_side_impact": "none"}))
-    return "\n".join(sections)
+    stable: dict[str, dict[str, object]] = {
+        f"currency.{name}": {"haircut": value, "equity_side_impact": "none"} for name, value in STABLE_HAIRCUT.items()
+    }
+    sections = (
+        {f"pair.{coin.name}_{QUOTE}": _pair(coin) for coin in COINS}
+        | {f"currency.{coin.name}": _currency(coin) for coin in COINS if coin.name not in KNOWN_CURRENCIES}
+        | stable
+    )
+    return "\n".join([HEAD, *(_section(name, values) for name, values in sections.items())])
 
 
 def _coin(name: str) -> Coin:

@@ -125,7 +125,7 @@ def option_fee(inputs: Inputs) -> Outputs:
     rates = {"fees.option_inverse": inputs["fee_rate_of_underlying"], "fees.option_cap": inputs["cap_fraction"]}
     model = vectors.regime("segregated_standard", rates).model
     assert isinstance(model, StandardModel)
-    per_unit = model.inverse_fee.per_coin(np.array([inputs["option_price_coin"]], dtype=np.float64), np.ones(1))
+    per_unit = model.inverse_fee().per_coin(np.array([inputs["option_price_coin"]], dtype=np.float64), np.ones(1))
     return {"fee_coin": abs(inputs["size"]) * float(per_unit[0])}
 
 

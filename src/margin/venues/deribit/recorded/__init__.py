@@ -8,8 +8,8 @@
   February 2026; `render_crash(folder)` shows both.
 """
 
-from margin.venues.deribit.recorded.accounts import example_accounts
-from margin.venues.deribit.recorded.chains import Chain, Instant, chain, instants, write_snapshot_of
+from margin.venues.deribit.recorded.accounts import example_accounts, write_snapshot_of
+from margin.venues.deribit.recorded.chains import Chain, Instant, chain, instants
 from margin.venues.deribit.recorded.compare import render_chain, render_list, render_reprice, reprice
 from margin.venues.deribit.recorded.crash import Comparison, crash_comparison, render_crash
 from margin.venues.deribit.recorded.crash_accounts import Jump, crash_accounts

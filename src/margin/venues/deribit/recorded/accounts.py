@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.random import PCG64, Generator
 from numpy.typing import NDArray
 
+from margin import io
 from margin.pricing import black76
-from margin.venues.deribit.recorded.chains import YEAR, Chain, Tables
-from margin.venues.deribit.recorded.read import Columns
+from margin.venues.deribit.recorded.chains import YEAR, Chain, Forward, Tables, chain
+from margin.venues.deribit.recorded.read import Columns, Recording
 
 Array = NDArray[np.float64]
 Holding = tuple[dict[str, float], float]
@@ -130,12 +132,12 @@ KINDS: dict[str, Callable[[Generator, Desk], Holding]] = {
 """What kinds of accounts there are. An account is named by its kind, coin and number: ``option seller BTC 3``."""
 
 
-def example_accounts(chain: Chain, *, among: Collection[str] | None = None, each: int = 20, seed: int = 0) -> Tables:
+def example_accounts(found: Chain, *, among: Collection[str] | None = None, each: int = 20, seed: int = 0) -> Tables:
     """Accounts of every kind on the instruments of a chain.
 
     Parameters
     ----------
-    chain : Chain
+    found : Chain
     among : collection of str, optional
         Instruments to draw from, by default all of the chain.
     each : int
@@ -148,12 +150,12 @@ def example_accounts(chain: Chain, *, among: Collection[str] | None = None, each
         Tables ``positions`` (with entry prices: the marks of the chain) and ``balances``.
     """
     rng = Generator(PCG64(seed))
-    names, marks = chain.tables["quotes"]["instrument"], chain.tables["quotes"]["mark"].astype(np.float64)
+    names, marks = found.tables["quotes"]["instrument"], found.tables["quotes"]["mark"].astype(np.float64)
     mark = dict(zip((str(n) for n in names), marks.tolist(), strict=True))
     positions: list[tuple[str, str, float, float]] = []
     balances: list[tuple[str, str, float]] = []
-    for currency in np.unique(chain.tables["instruments"]["base"]):
-        desk = _desk(chain, str(currency), set(mark) if among is None else set(among))
+    for currency in np.unique(found.tables["instruments"]["base"]):
+        desk = _desk(found, str(currency), set(mark) if among is None else set(among))
         for kind, make in KINDS.items():
             for number in range(each):
                 account = f"{kind} {currency} {number}"
@@ -167,16 +169,36 @@ def example_accounts(chain: Chain, *, among: Collection[str] | None = None, each
     }
 
 
+def write_snapshot_of(
+    folder: str | Path | Recording, instant: str, out: str | Path, *, forward: Forward = "parity", each: int = 3, seed: int = 0
+) -> Chain:
+    """Write one recorded instant as a snapshot, with example accounts as its book, and return the chain it was made from.
+
+    Parameters
+    ----------
+    folder, instant, forward
+        As for `chain`.
+    out : path
+        Folder of Parquet tables, or a ``.json`` document.
+    each, seed
+        As for `example_accounts`; without accounts (0) the book is empty.
+    """
+    found = chain(folder, instant, forward=forward)
+    book = example_accounts(found, each=each, seed=seed) if each else {}
+    io.write_snapshot(out, {**found.tables, **book}, found.time)
+    return found
+
+
 def _columns(names: tuple[str, ...], rows: Sequence[tuple[str | float, ...]]) -> Columns:
     return {name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
 
 
-def _desk(chain: Chain, currency: str, among: set[str]) -> Desk:
-    listed, quotes = chain.tables["instruments"], chain.tables["quotes"]
+def _desk(found: Chain, currency: str, among: set[str]) -> Desk:
+    listed, quotes = found.tables["instruments"], found.tables["quotes"]
     usable = (listed["base"] == currency) & np.array([str(name) in among for name in listed["instrument"]])
     option = usable & (listed["kind"] == "option")
     sign = np.where(listed["option_type"][option] == "call", 1.0, -1.0)
-    years = (listed["expiry"][option] - chain.time) / YEAR
+    years = (listed["expiry"][option] - found.time) / YEAR
     strike = listed["strike"][option].astype(np.float64)
     value = black76(quotes["forward"][option].astype(np.float64), strike, years, quotes["vol"][option].astype(np.float64), sign)
     future = np.flatnonzero(usable & (listed["kind"] != "option"))

@@ -15,7 +15,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from margin import io
 from margin.errors import DataError
 from margin.market import Market
 from margin.venues.deribit.recorded.read import INDEX, SYNTHETIC, Columns, Recording
@@ -147,21 +146,6 @@ def chain(folder: str | Path | Recording, instant: str, *, forward: Forward = "p
         notes.append(f"{zero} options with a recorded mark of 0 are kept")
     tables = _tables(options, futures, notes)
     return Chain(name, forward, time, tables, options["ts"].astype("datetime64[ms]"), dict(left_out), tuple(notes))
-
-
-def write_snapshot_of(folder: str | Path | Recording, instant: str, out: str | Path, *, forward: Forward = "parity") -> Chain:
-    """Write one recorded instant as a snapshot with an empty book, and return the chain it was made from.
-
-    Parameters
-    ----------
-    folder, instant, forward
-        As for `chain`.
-    out : path
-        Folder of Parquet tables, or a ``.json`` document.
-    """
-    found = chain(folder, instant, forward=forward)
-    io.write_snapshot(out, found.tables, found.time)
-    return found
 
 
 def _resolve(recording: Recording, instant: str) -> str:

@@ -138,19 +138,19 @@ def render_accounts(folder: str | Path | Recording) -> str:
         "Whole accounts: maintenance margin in USD of all accounts of a kind, median utilisation (maintenance margin over\n"
         "collateral), and how many are in liquidation. Collateral is the coin traded. Accounts are invented, markets recorded."
     ]
-    head = ("account", "number", "calm", "crash", "ratio", "utilisation", "", "in liquidation", "")
+    head = ("account", "number", "calm", "crash", "ratio", "utilisation", "in crash", "liquidation", "in crash")
     for mode in dict.fromkeys(jump.mode for jump in found):
         rows = [
             (
                 j.kind,
-                str(j.accounts),
-                f"{j.calm:,.0f}",
-                f"{j.crash:,.0f}",
-                f"{j.ratio:.2f}",
-                f"{j.calm_utilisation:.2f}",
-                f"{j.crash_utilisation:.2f}",
-                str(j.calm_liquidated),
-                str(j.crash_liquidated),
+                j.accounts,
+                float(f"{j.calm:.5g}"),
+                float(f"{j.crash:.5g}"),
+                round(j.ratio, 2),
+                round(j.calm_utilisation, 2),
+                round(j.crash_utilisation, 2),
+                j.calm_liquidated,
+                j.crash_liquidated,
             )
             for j in found
             if j.mode == mode
