@@ -70,7 +70,7 @@ def is_null(column: Any) -> NDArray[np.bool_] | None:
 
 
 def string_buffers(column: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """UTF-8 bytes and offsets of a string column without nulls. No Python string is made.
+    """UTF-8 bytes and offsets of a column of type string or large_string without nulls. No Python string is made.
 
     Returns
     -------
@@ -79,8 +79,6 @@ def string_buffers(column: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     offsets : ndarray of int64, shape (n + 1,)
     """
     pa = pyarrow()
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        column = column.cast(pa.large_string())
     pieces: list[NDArray[np.uint8]] = []
     offsets = np.zeros(len(column) + 1, dtype=np.int64)
     row = size = 0

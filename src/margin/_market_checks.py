@@ -114,8 +114,8 @@ def replacement(market: Market, name: str, values: object, option: Mask) -> NDAr
     needed = {"vol": option, "forward": option, "min_price": ~everywhere, "max_price": ~everywhere, "usd": settled}.get(
         name, everywhere
     )
-    if len(new) != len(needed):
-        problem = f"{len(new)} values for {len(needed)} rows"
+    if new.shape != needed.shape:
+        problem = f"values of shape {new.shape} where shape {needed.shape} is needed"
         raise DataError(problem, table="market", column=name)
     wrong_names = market.currencies if name == "usd" else market.instruments
 

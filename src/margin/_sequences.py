@@ -41,7 +41,7 @@ def id_buffers(values: object, rows: Rows = None) -> Buffers:
     """
     if isinstance(values, np.ndarray):
         if values.ndim != 1:
-            problem = f"a column has one dimension, have an array of shape {values.shape}"
+            problem = f"an array of shape {values.shape} is not a column"
             raise DataError(problem)
         if values.dtype.kind in "iu":
             return _from_integers(values)
@@ -74,19 +74,18 @@ def _is_integer(kind: type) -> bool:
 
 def _mixed(values: Sequence[Any], rows: Rows) -> DataError:
     """The error about values that are not all strings or all integers."""
-    strings = isinstance(values[0], str)
-    fits = [isinstance(v, str) if strings else _is_integer(type(v)) for v in values]
-    wrong = np.flatnonzero(~np.array(fits))
+    strings = next((isinstance(value, str) for value in values if isinstance(value, str) or _is_integer(type(value))), True)
+    wrong = np.flatnonzero([not (isinstance(value, str) if strings else _is_integer(type(value))) for value in values])
     row = int(wrong[0])
     value = values[row]
     if value is None:
         problem = "the id is missing (None)"
     elif isinstance(value, str):
         problem = f"{value!r} is a string where other ids are integers"
-    elif strings and _is_integer(type(value)):
+    elif _is_integer(type(value)):
         problem = f"{value!r} is an integer where other ids are strings"
     else:
-        problem = f"{value!r} is a {type(value).__name__}, not a string or an integer"
+        problem = f"{value!r} ({type(value).__name__}) is neither a string nor an integer"
     return _at(
         problem, row, rows, value=value, count=len(wrong), hint="Give ids as strings or as integers, one kind in a column."
     )

@@ -105,9 +105,6 @@ def flags(values: object) -> NDArray[np.bool_]:
 
 def _items(values: object, what: str) -> Sequence[Any]:
     if isinstance(values, np.ndarray):
-        if values.ndim != 1:
-            problem = f"a column has one dimension, have an array of shape {values.shape}"
-            raise DataError(problem)
         if values.dtype.kind not in "OUTSbiuf":
             problem = f"the column holds {values.dtype}, not {what}"
             raise DataError(problem)
@@ -137,7 +134,7 @@ def _check_types(items: Sequence[Any], fits: Callable[[type], bool], what: str, 
     elif isinstance(value, str):
         problem = f"{value!r} is text, not {what}"
     else:
-        problem = f"{value!r} is a {type(value).__name__}, not {what}"
+        problem = f"{value!r} ({type(value).__name__}) is not {what}"
     raise DataError(problem, row=rows[0], value=value, count=len(rows))
 
 
@@ -231,7 +228,7 @@ def _milliseconds(value: Any, nullable: bool) -> int:
     if isinstance(value, str):
         value = _from_iso(value)
     if not isinstance(value, datetime):
-        problem = f"{value!r} is a {type(value).__name__}, not a time"
+        problem = f"{value!r} ({type(value).__name__}) is not a time"
         raise TypeError(problem)
     since = (value if value.tzinfo else value.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000

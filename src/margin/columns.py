@@ -212,15 +212,11 @@ def is_frame_index(name: object) -> bool:
 def _check_lengths(table: Table, raw: Mapping[str, Any]) -> None:
     lengths: dict[str, int] = {}
     for name, values in raw.items():
-        scalar = not hasattr(values, "__len__") or getattr(values, "ndim", 1) == 0
-        if scalar or isinstance(values, str | bytes | Mapping | set | frozenset):
-            problem = f"{type(values).__name__} is not a column"
-            raise DataError(
-                problem,
-                table=table.name,
-                column=name,
-                hint="Give a list, a numpy array or an Arrow column.",
-            )
+        shape = getattr(values, "shape", (0,))
+        if not hasattr(values, "__len__") or len(shape) != 1 or isinstance(values, str | bytes | Mapping | set | frozenset):
+            what = f"an array of shape {shape}" if isinstance(values, np.ndarray) else type(values).__name__
+            problem = f"{what} is not a column"
+            raise DataError(problem, table=table.name, column=name, hint="Give a list, a numpy array or an Arrow column.")
         lengths[name] = len(values)
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())

@@ -66,7 +66,7 @@ class DataError(MarginError, ValueError):
         if self.row is not None:
             place += f"{', ' if place else ''}row {self.row}"
         if self.key:
-            place += " (" + ", ".join(f"{name} {value!r}" for name, value in self.key.items()) + ")"
+            place = f"{place} ({', '.join(f'{name} {value!r}' for name, value in self.key.items())})".lstrip()
         text = f"{place}: {self.problem}" if place else self.problem
         if self.count > 1:
             text += f"; {self.count - 1} more row{'s' if self.count > 2 else ''}"

@@ -301,12 +301,14 @@ def _from_arrow(column: Any) -> Coded:
             return pieces[0]
         vocabulary, codes = merge(*pieces)
         return Coded(np.concatenate([np.zeros(0, np.int32), *codes]), vocabulary)
+    if pa.types.is_string_view(column.type):
+        column = column.cast(pa.large_string())
     missing = _arrow.is_null(column)
     if missing is not None:
         return _from_arrow(column.drop_null())._spread(~missing)
     if pa.types.is_integer(column.type):
         return Coded(*Ids(_arrow.fill(column, pa.int64(), np.int64, 0)).encode())
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         return Coded(*Ids(None, *_arrow.string_buffers(column)).encode())
     if pa.types.is_null(column.type):
         return Coded(np.zeros(0, np.int32), Ids())

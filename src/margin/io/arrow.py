@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _LARGE = 2**31 - 1
 
 
-def to_arrow(columns: Mapping[str, object]) -> Any:
+def to_arrow(columns: Mapping[str, Any]) -> Any:
     """A `pyarrow.Table` of columns.
 
     Parameters
@@ -39,7 +39,10 @@ def to_arrow(columns: Mapping[str, object]) -> Any:
     2
     """
     pa = _arrow.pyarrow("writing Arrow")
-    return pa.table({name: _column(values) for name, values in columns.items()})
+    if len({len(values) for values in columns.values()}) > 1:
+        problem = f"columns differ in length: {', '.join(f'{name} {len(values)}' for name, values in columns.items())}"
+        raise DataError(problem)
+    return pa.table({name: _column(name, values) for name, values in columns.items()})
 
 
 def write_parquet(table: object, path: str | Path) -> None:
@@ -63,12 +66,12 @@ def write_parquet(table: object, path: str | Path) -> None:
         parquet.write_table(_arrow.read_table(table), partial, compression="zstd", compression_level=1, row_group_size=1 << 20)
 
 
-def write_table(path: str | Path, columns: Mapping[str, object]) -> None:
+def write_table(path: str | Path, columns: Mapping[str, Any]) -> None:
     """Write columns, as `to_arrow` takes them, to a Parquet file."""
     write_parquet(to_arrow(columns), path)
 
 
-def _column(values: object) -> Any:
+def _column(name: str, values: object) -> Any:
     pa = _arrow.pyarrow()
     if isinstance(values, Ids):
         return _ids(values)
@@ -84,7 +87,7 @@ def _column(values: object) -> Any:
     if array.dtype.kind == "U":
         return _ids(Ids.of(array))
     if array.dtype.kind not in "biuf":
-        problem = f"{array.dtype} has no Arrow column"
+        problem = f"{name!r}: {array.dtype} has no Arrow column"
         raise DataError(problem)
     return pa.array(array)
 

@@ -76,7 +76,7 @@ def _columns(name: str, records: object) -> dict[str, list[Any]]:
         raise DataError(problem, table=name)
     for row, record in enumerate(records):
         if not isinstance(record, dict):
-            problem = f"{record!r} is a {type(record).__name__}, not an object"
+            problem = f"{record!r} ({type(record).__name__}) is not an object"
             raise DataError(problem, table=name, row=row, value=record)
     names = dict.fromkeys(column for record in records for column in record)
     if not records:

@@ -74,7 +74,8 @@ class Exchange:
 
     def book(self) -> Book:
         """The book of all accounts."""
-        return Book.of(**self._book_tables())
+        tables = self._book_tables()
+        return Book.of(positions=tables["positions"], balances=tables["balances"], orders=tables["orders"])
 
     def write(self, path: str | Path) -> None:
         """Write the snapshot folder, with the parameter file ``params.toml`` in it.
@@ -146,7 +147,7 @@ def exchange(
     Exchange(...)
     """
     if accounts < 1 or seed < 0 or (positions is not None and positions < accounts):
-        message = f"accounts={accounts}, positions={positions}, seed={seed}: one account, a position each and seed 0 are the least"
+        message = f"accounts={accounts}, positions={positions}, seed={seed}: at least 1, one for each account, 0"
         raise ValueError(message)
     at = instant(time)
     listed = listing(at, instruments)

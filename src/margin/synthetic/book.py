@@ -73,9 +73,9 @@ class Profile:
 
 
 PROFILES = (
-    Profile(0.84, 4.15, 0.75, 0.05, 2e3, 1.3, 0.80, 0.65, 0.0, 0.35, 0.17, 0.72),
-    Profile(0.15, 20.5, 0.80, 0.19, 2e4, 1.2, 0.65, 0.42, 0.5, 2.0, 0.22, 0.60),
-    Profile(0.01, 170.0, 0.70, 0.74, 6e4, 1.0, 0.50, 0.48, 1.0, 25.0, 0.30, 0.30),
+    Profile(0.84, 4.15, 0.75, 0.04, 2e3, 1.3, 0.80, 0.65, 0.0, 0.35, 0.17, 0.72),
+    Profile(0.15, 20.5, 0.80, 0.16, 2e4, 1.2, 0.65, 0.42, 0.5, 2.0, 0.22, 0.60),
+    Profile(0.01, 170.0, 0.70, 0.70, 6e4, 1.0, 0.50, 0.48, 1.0, 25.0, 0.30, 0.30),
 )
 
 COLLATERAL = {"USDC": 0.44, "BTC": 0.2, "ETH": 0.12, "USDT": 0.12, "STETH": 0.04, "USDE": 0.03, "SOL": 0.03, "XRP": 0.02}
@@ -164,9 +164,18 @@ class _Draw:
             return (values + start).astype(np.int32)
 
         return Holdings(
-            *(codes(account, first), codes(row), quantity, entry),
-            *(codes(who, first), codes(chosen), size, price, mmp),
-            *(codes(owner, first), codes(currency), amount),
+            position_account=codes(account, first),
+            position_instrument=codes(row),
+            position_quantity=quantity,
+            position_entry=entry,
+            order_account=codes(who, first),
+            order_instrument=codes(chosen),
+            order_quantity=size,
+            order_price=price,
+            order_mmp=mmp,
+            balance_account=codes(owner, first),
+            balance_currency=codes(currency),
+            balance_amount=amount,
         )
 
     def _positions(self, rng: Generator, kind: Numbers) -> tuple[Numbers, NDArray[np.bool_]]:

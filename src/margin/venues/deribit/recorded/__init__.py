@@ -12,7 +12,7 @@ from margin.venues.deribit.recorded.accounts import example_accounts, write_snap
 from margin.venues.deribit.recorded.chains import Chain, Instant, chain, instants
 from margin.venues.deribit.recorded.compare import render_chain, render_list, render_reprice, reprice
 from margin.venues.deribit.recorded.crash import Comparison, crash_comparison, render_crash
-from margin.venues.deribit.recorded.crash_accounts import Jump, crash_accounts
+from margin.venues.deribit.recorded.crash_book import Jump, crash_accounts
 from margin.venues.deribit.recorded.read import Recording
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Jump",
     "Recording",
     "chain",
+    "crash_accounts",
     "crash_comparison",
     "example_accounts",
     "instants",

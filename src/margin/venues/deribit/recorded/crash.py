@@ -14,7 +14,7 @@ from margin.market import FUTURE, PERPETUAL, Market
 from margin.models.charges import black_delta
 from margin.text import number, table
 from margin.venues.deribit.recorded.chains import chain
-from margin.venues.deribit.recorded.crash_accounts import CALM, CRASH, PARAMETERS_OF, render_accounts
+from margin.venues.deribit.recorded.crash_book import CALM, CRASH, PARAMETERS_OF, render_accounts
 from margin.venues.deribit.recorded.read import Recording
 from margin.venues.deribit.rules import regime
 

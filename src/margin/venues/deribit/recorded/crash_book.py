@@ -93,7 +93,8 @@ def crash_accounts(
     recording = Recording.read(folder)
     chains = chain(recording, CALM), chain(recording, CRASH)
     listed = [{str(name) for name in c.tables["instruments"]["instrument"]} for c in chains]
-    book = Book.of(**example_accounts(chains[0], among=listed[0] & listed[1], each=each, seed=seed))
+    held = example_accounts(chains[0], among=listed[0] & listed[1], each=each, seed=seed)
+    book = Book.of(positions=held["positions"], balances=held["balances"])
     markets = [c.market() for c in chains]
     found = []
     for mode in modes:
@@ -134,10 +135,11 @@ def _jump(kind: str, mode: str, calm: _State, crash: _State, own: NDArray[np.boo
 def render_accounts(folder: str | Path | Recording) -> str:
     """The comparison as text."""
     found = crash_accounts(folder)
-    parts = [
+    about = (
         "Whole accounts: maintenance margin in USD of all accounts of a kind, median utilisation (maintenance margin over\n"
         "collateral), and how many are in liquidation. Collateral is the coin traded. Accounts are invented, markets recorded."
-    ]
+    )
+    parts = [about]
     head = ("account", "number", "calm", "crash", "ratio", "utilisation", "in crash", "liquidation", "in crash")
     for mode in dict.fromkeys(jump.mode for jump in found):
         rows = [

@@ -1,0 +1,637 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+# cython: freethreading_compatible=True, autotestdict=False
+"""The compiled kernels: arrays in, arrays out.
+
+Design, from the outside in:
+
+a) Public functions (`def`). Each checks dtypes and shapes, then the range of every index in a pass of its own, allocates its
+   results, and releases the GIL for the loop. Nothing inside a loop is checked: an index that passed cannot leave its array,
+   and a nan is carried through, never lost in a comparison.
+b) Loops over accounts, groups and lines (`cdef ... noexcept nogil`), plain Cython, in line order. They hold the aggregation.
+c) Micro-kernels in C (`_native/`): the innermost vector loops, compiled once per instruction set. One table of function
+   pointers is chosen when the module is imported.
+
+Every function has a slow twin of the same name in `_reference`, which is its specification: same results, same errors.
+Arrays that are read are marked # IN, arrays that are written # OUT. Memoryviews exist at the boundary only.
+"""
+
+import os
+
+import numpy as np
+
+from margin._reference import _check_count, _check_length, _dtypes
+
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcmp, memset
+
+
+cdef extern from "kernels.h":
+    ctypedef struct margin_kernels:
+        const char *isa
+        void (*black76)(
+            int64_t n, const double *forward, const double *strike, const double *years, const double *vol,
+            const double *sign, double *price, double *delta,
+        ) noexcept nogil
+        void (*black76_grid)(
+            int64_t n, int64_t n_units, int64_t n_scenarios, int64_t n_vols, const double *forward,
+            const double *strike, const double *years, const double *sign, const double *vols,
+            const int32_t *unit, const double *move, const int32_t *vol_index, double *growth,
+            double *log_growth, double *deviation, double *inverse, double *price,
+        ) noexcept nogil
+        void (*combine)(
+            int64_t n_lines, const int32_t *row, const double *quantity, const double *table, int64_t width, double *total,
+        ) noexcept nogil
+        double (*lowest)(int64_t n_scenarios, const double *profit, const double *relief, int32_t *scenario) noexcept nogil
+
+    int margin_available(const margin_kernels **tables) noexcept nogil
+
+
+# The instruction set
+
+cdef const margin_kernels *_tables[4]
+cdef int _n_tables = margin_available(_tables)
+cdef const margin_kernels *_chosen = _tables[_n_tables - 1]
+
+
+def isas():
+    """Instruction sets that this machine can run, the widest last."""
+    return tuple([_tables[i].isa.decode() for i in range(_n_tables)])
+
+
+def isa():
+    """The instruction set in use."""
+    return _chosen.isa.decode()
+
+
+def _force(wanted):
+    global _chosen
+    if wanted not in isas():
+        raise ValueError(f"MARGIN_ISA is {wanted!r}; available: {', '.join(isas())}")
+    _chosen = _tables[isas().index(wanted)]
+
+
+if os.environ.get("MARGIN_ISA"):
+    _force(os.environ["MARGIN_ISA"])
+
+
+# Checks of indices: each finds the first position at fault, or -1
+
+cdef int64_t _outside(const int32_t *codes, int64_t n, int64_t bound) noexcept nogil:
+    cdef int64_t i
+    cdef bint bad = False
+    for i in range(n):  # no early exit, so that it vectorises
+        bad |= codes[i] < 0 or codes[i] >= bound
+    if bad:
+        for i in range(n):
+            if codes[i] < 0 or codes[i] >= bound:
+                return i
+    return -1
+
+
+cdef int64_t _disordered(const int64_t *start, int64_t n, int64_t limit) noexcept nogil:
+    cdef int64_t i, lowest = 0
+    for i in range(n):
+        if start[i] < lowest or start[i] > limit:
+            return i
+        lowest = start[i]
+    return -1
+
+
+cdef _check_codes(str name, const int32_t[::1] codes, int64_t bound):
+    cdef int64_t n = codes.shape[0], at
+    if n == 0:
+        return
+    with nogil:
+        at = _outside(&codes[0], n, bound)
+    if at >= 0:
+        raise ValueError(f"{name}[{at}] is {codes[at]}; expected 0 <= {name}[{at}] < {bound}")
+
+
+cdef _check_start(str name, const int64_t[::1] start, int64_t limit):
+    cdef int64_t n = start.shape[0], at
+    if n == 0:
+        raise ValueError(f"{name} has 0 items; expected at least 1")
+    with nogil:
+        at = _disordered(&start[0], n, limit)
+    if at >= 0:
+        lowest = 0 if at == 0 else start[at - 1]
+        raise ValueError(f"{name}[{at}] is {start[at]}; expected {lowest} <= {name}[{at}] <= {limit}")
+
+
+cdef _check_lines(start, row, quantity, int64_t n_rows):
+    _check_length("quantity", quantity, len(row))
+    _check_start("start", start, len(row))
+    _check_codes("row", row, n_rows)
+
+
+cdef _check_scenarios(start, row, quantity, table, int64_t n_scenarios):
+    _dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), table=(table, "f8", 2))
+    width = table.shape[1]
+    if width % 8 or not 0 <= n_scenarios <= width:
+        raise ValueError(
+            f"table has {width} columns for {n_scenarios} scenarios; expected a multiple of 8, at least as many"
+        )
+    _check_lines(start, row, quantity, len(table))
+
+
+cdef _check_signs(const double[::1] sign):
+    cdef int64_t i
+    for i in range(sign.shape[0]):
+        if sign[i] != 1.0 and sign[i] != -1.0:
+            raise ValueError(f"sign[{i}] is {sign[i]!r}; expected 1.0 (call) or -1.0 (put)")
+
+
+# Identifiers to dense codes: open addressing, linear probing, at most half full.
+# A slot holds code + 1 (0: empty) and 32 bits of the hash, so that most comparisons end there.
+
+cdef struct keys:
+    const uint8_t *data      # strings, or NULL
+    const int64_t *offsets
+    const int64_t *values    # integers, or NULL
+
+
+cdef struct slots:
+    uint64_t *slot
+    uint64_t mask
+
+
+cdef inline uint64_t _mixed(uint64_t x) noexcept nogil:
+    # The finaliser of splitmix64: every input bit reaches every output bit.
+    x = (x ^ (x >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
+    x = (x ^ (x >> 27)) * <uint64_t>0x94D049BB133111EB
+    return x ^ (x >> 31)
+
+
+cdef inline uint64_t _hash(const keys *k, int64_t i) noexcept nogil:
+    cdef uint64_t h, word
+    cdef int64_t j, length, at
+    if k.values != NULL:
+        return _mixed(<uint64_t>k.values[i])
+    at, length = k.offsets[i], k.offsets[i + 1] - k.offsets[i]
+    h = <uint64_t>length * <uint64_t>0x9E3779B97F4A7C15
+    while length > 0:
+        word = 0
+        for j in range(8 if length > 8 else length):
+            word |= <uint64_t>k.data[at + j] << (8 * j)
+        h = _mixed(h ^ word)
+        at += 8
+        length -= 8
+    return h
+
+
+cdef inline bint _same(const keys *a, int64_t i, const keys *b, int64_t j) noexcept nogil:
+    cdef int64_t length
+    if a.values != NULL:
+        return a.values[i] == b.values[j]
+    length = a.offsets[i + 1] - a.offsets[i]
+    return length == b.offsets[j + 1] - b.offsets[j] and memcmp(
+        a.data + a.offsets[i], b.data + b.offsets[j], <size_t>length) == 0
+
+
+cdef inline int32_t _find(
+    const slots *s, uint64_t h, const keys *known, const int64_t *first, const keys *k, int64_t i, uint64_t *where
+) noexcept nogil:
+    """Code of key i, or -1 and the free slot for it; first[code] is the position in `known` that has it."""
+    cdef uint64_t at = h & s.mask, found
+    cdef int32_t code
+    while s.slot[at] != 0:
+        found = s.slot[at]
+        code = <int32_t>(<uint32_t>found) - 1
+        if (found >> 32) == (h >> 32) and _same(known, first[code], k, i):
+            return code
+        at = (at + 1) & s.mask
+    where[0] = at
+    return -1
+
+
+cdef bint _empty(slots *s, uint64_t size) noexcept nogil:
+    """Make an empty table of `size` slots (a power of 2) in place of the old one; False when memory is short."""
+    free(s.slot)
+    s.slot = <uint64_t *>malloc(size * sizeof(uint64_t))
+    if s.slot == NULL:
+        return False
+    memset(s.slot, 0, size * sizeof(uint64_t))
+    s.mask = size - 1
+    return True
+
+
+cdef int64_t _number(const keys *k, int64_t n, int32_t *codes, int64_t *first) noexcept nogil:
+    """Codes of n keys in order of first occurrence; returns how many are distinct, -1 when memory is short."""
+    cdef slots s
+    cdef int64_t i, j, count = 0
+    cdef uint64_t h, where = 0
+    cdef int32_t code
+    s.slot = NULL
+    if not _empty(&s, 1 << 10):
+        return -1
+    for i in range(n):
+        h = _hash(k, i)
+        code = _find(&s, h, k, first, k, i, &where)
+        if code < 0:
+            code = <int32_t>count
+            first[count] = i
+            s.slot[where] = ((h >> 32) << 32) | <uint64_t>(count + 1)
+            count += 1
+            if <uint64_t>(2 * count) > s.mask:
+                if not _empty(&s, 4 * (s.mask + 1)):
+                    return -1
+                for j in range(count):
+                    h = _hash(k, first[j])
+                    where = h & s.mask
+                    while s.slot[where] != 0:
+                        where = (where + 1) & s.mask
+                    s.slot[where] = ((h >> 32) << 32) | <uint64_t>(j + 1)
+        codes[i] = code
+    free(s.slot)
+    return count
+
+
+cdef int64_t _look_up(
+    const keys *vocabulary, int64_t m, const keys *k, int64_t n, int64_t *first, int32_t *codes
+) noexcept nogil:
+    """Position of each key in the vocabulary, -1 where missing; 0, or -1 when memory is short. `first` is scratch."""
+    cdef slots s
+    cdef int64_t i
+    cdef uint64_t h, where = 0, size = 1 << 10
+    while size < <uint64_t>(2 * m):
+        size *= 2
+    s.slot = NULL
+    if not _empty(&s, size):
+        return -1
+    for i in range(m):
+        first[i] = i
+        h = _hash(vocabulary, i)
+        if _find(&s, h, vocabulary, first, vocabulary, i, &where) < 0:
+            s.slot[where] = ((h >> 32) << 32) | <uint64_t>(i + 1)
+    for i in range(n):
+        codes[i] = _find(&s, _hash(k, i), vocabulary, first, k, i, &where)
+    free(s.slot)
+    return 0
+
+
+cdef keys _strings(str name, const uint8_t[::1] data, const int64_t[::1] offsets) except *:
+    cdef keys k
+    _check_start(name, offsets, data.shape[0])
+    k.data = &data[0] if data.shape[0] else <const uint8_t *>b""
+    k.offsets = &offsets[0]
+    k.values = NULL
+    return k
+
+
+cdef keys _integers(const int64_t[::1] values) noexcept:
+    cdef keys k
+    k.data, k.offsets = NULL, NULL
+    k.values = &values[0]
+    return k
+
+
+cdef _encoded(keys k, int64_t n):
+    codes, first = np.empty(n, np.int32), np.empty(n, np.int64)
+    cdef int32_t[::1] c = codes
+    cdef int64_t[::1] f = first
+    cdef int64_t count = 0
+    if n:
+        with nogil:
+            count = _number(&k, n, &c[0], &f[0])
+    if count < 0:
+        raise MemoryError(f"no memory to encode {n} identifiers")
+    return codes, first[:count].copy()
+
+
+cdef _looked_up(keys vocabulary, int64_t m, keys k, int64_t n):
+    codes = np.full(n, -1, np.int32)
+    scratch = np.empty(m, np.int64)
+    cdef int32_t[::1] c = codes
+    cdef int64_t[::1] f = scratch
+    cdef int64_t status = 0
+    if n and m:
+        with nogil:
+            status = _look_up(&vocabulary, m, &k, n, &f[0], &c[0])
+    if status < 0:
+        raise MemoryError(f"no memory to look up {n} identifiers among {m}")
+    return codes
+
+
+def encode_bytes(data, offsets):  # IN, IN
+    """Number distinct byte strings in order of first occurrence; returns the codes and each code's first position."""
+    _dtypes(data=(data, "u1", 1), offsets=(offsets, "i8", 1))
+    return _encoded(_strings("offsets", data, offsets), len(offsets) - 1)
+
+
+def encode_int64(values):  # IN
+    """Number distinct integers in order of first occurrence; returns the codes and each code's first position."""
+    _dtypes(values=(values, "i8", 1))
+    if len(values) == 0:
+        return np.empty(0, np.int32), np.empty(0, np.int64)
+    return _encoded(_integers(values), len(values))
+
+
+def lookup_bytes(vocabulary_data, vocabulary_offsets, data, offsets):  # IN, IN, IN, IN
+    """Position of each byte string in a vocabulary, the first if it is there twice, -1 if it is missing."""
+    _dtypes(
+        vocabulary_data=(vocabulary_data, "u1", 1),
+        vocabulary_offsets=(vocabulary_offsets, "i8", 1),
+        data=(data, "u1", 1),
+        offsets=(offsets, "i8", 1),
+    )
+    vocabulary = _strings("vocabulary_offsets", vocabulary_data, vocabulary_offsets)
+    return _looked_up(vocabulary, len(vocabulary_offsets) - 1, _strings("offsets", data, offsets), len(offsets) - 1)
+
+
+def lookup_int64(vocabulary, values):  # IN, IN
+    """Position of each integer in a vocabulary, the first if it is there twice, -1 if it is missing."""
+    _dtypes(vocabulary=(vocabulary, "i8", 1), values=(values, "i8", 1))
+    if len(values) == 0 or len(vocabulary) == 0:
+        return np.full(len(values), -1, np.int32)
+    return _looked_up(_integers(vocabulary), len(vocabulary), _integers(values), len(values))
+
+
+# Lines to groups
+
+cdef void _counted(const int32_t *major, int64_t n, int64_t *start, int64_t n_major, int64_t *order) noexcept nogil:
+    """Counting sort: count each major, add up to offsets, then place every line behind those of its major before it."""
+    cdef int64_t i, m
+    for m in range(n_major + 1):
+        start[m] = 0
+    for i in range(n):
+        start[major[i] + 1] += 1
+    for m in range(n_major):
+        start[m + 1] += start[m]
+    for i in range(n):
+        order[start[major[i]]] = i
+        start[major[i]] += 1
+    for m in range(n_major, 0, -1):  # start now holds the ends
+        start[m] = start[m - 1]
+    start[0] = 0
+
+
+cdef void _sorted(int64_t *order, int64_t n, const int32_t *minor, int64_t *scratch) noexcept nogil:
+    """Stable sort of a segment by minor: insertion in runs of 16, then merging them."""
+    cdef int64_t i, j, k, begin, middle, end, line, width = 16
+    cdef int64_t *source = order
+    cdef int64_t *target = scratch
+    begin = 0
+    while begin < n:
+        end = min(begin + width, n)
+        for i in range(begin + 1, end):
+            line = order[i]
+            j = i
+            while j > begin and minor[order[j - 1]] > minor[line]:
+                order[j] = order[j - 1]
+                j -= 1
+            order[j] = line
+        begin = end
+    while width < n:
+        begin = 0
+        while begin < n:
+            middle, end = min(begin + width, n), min(begin + 2 * width, n)
+            i, j = begin, middle
+            for k in range(begin, end):
+                if i < middle and (j >= end or minor[source[i]] <= minor[source[j]]):
+                    target[k] = source[i]
+                    i += 1
+                else:
+                    target[k] = source[j]
+                    j += 1
+            begin = end
+        source, target = target, source
+        width *= 2
+    if source != order:
+        for i in range(n):
+            order[i] = source[i]
+
+
+def group(major, minor, n_major):  # IN, IN
+    """Stable order of lines by (major, minor), and where each major begins in it."""
+    _dtypes(major=(major, "i4", 1))
+    _check_count("n_major", n_major)
+    if minor is not None:
+        _dtypes(minor=(minor, "i4", 1))
+        _check_length("minor", minor, len(major))
+    _check_codes("major", major, n_major)
+    cdef int64_t n = len(major), m = n_major, i
+    start_array, order_array = np.zeros(m + 1, np.int64), np.empty(n, np.int64)
+    if n == 0:
+        return start_array, order_array
+    cdef const int32_t[::1] majors = major
+    cdef const int32_t[::1] minors = major if minor is None else minor
+    cdef int64_t[::1] start = start_array
+    cdef int64_t[::1] order = order_array
+    cdef bint by_minor = minor is not None
+    scratch_array = np.empty(n if by_minor else 1, np.int64)
+    cdef int64_t[::1] scratch = scratch_array
+    with nogil:
+        _counted(&majors[0], n, &start[0], m, &order[0])
+        if by_minor:
+            for i in range(m):
+                if start[i + 1] - start[i] > 1:
+                    _sorted(&order[start[i]], start[i + 1] - start[i], &minors[0], &scratch[start[i]])
+    return start_array, order_array
+
+
+def segment_sum(start, values):  # IN, IN
+    """Sum of each segment's values, left to right."""
+    _dtypes(start=(start, "i8", 1), values=(values, "f8", 1))
+    _check_start("start", start, len(values))
+    cdef const int64_t[::1] bounds = start
+    cdef const double[::1] numbers = values
+    cdef int64_t n = bounds.shape[0] - 1, g, line
+    cdef double total
+    sums = np.empty(n, np.float64)
+    cdef double[::1] out = sums  # OUT
+    with nogil:
+        for g in range(n):
+            total = 0.0
+            for line in range(bounds[g], bounds[g + 1]):
+                total += numbers[line]
+            out[g] = total
+    return sums
+
+
+def line_sums(start, row, quantity, coefficient, side):  # IN, IN, IN, IN
+    """Sum of quantity times the row's coefficient over each segment; side 1 longs only, -1 shorts only, 2 gross."""
+    _dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 1))
+    if side not in {-1, 0, 1, 2}:
+        raise ValueError(f"side is {side}; expected 0 (net), 1 (long), -1 (short) or 2 (gross)")
+    _check_lines(start, row, quantity, len(coefficient))
+    cdef const int64_t[::1] bounds = start
+    cdef const int32_t[::1] rows = row
+    cdef const double[::1] held = quantity
+    cdef const double[::1] factor = coefficient
+    cdef int64_t n = bounds.shape[0] - 1, g, line
+    cdef int which = side
+    cdef double total, q
+    sums = np.empty(n, np.float64)
+    cdef double[::1] out = sums  # OUT
+    with nogil:
+        for g in range(n):
+            total = 0.0
+            for line in range(bounds[g], bounds[g + 1]):
+                q = held[line]
+                if which == 2 and q < 0:
+                    q = -q
+                elif (which == 1 and q <= 0) or (which == -1 and q >= 0):
+                    continue
+                total += q * factor[rows[line]]
+            out[g] = total
+    return sums
+
+
+def tiers(amount, table, table_start, floor, rate, slope, deduction, closed):  # IN x 7
+    """``amount * (rate + slope * amount) - deduction`` of the tier that each amount falls into.
+
+    A table's tiers are ``table_start[t] .. table_start[t + 1]``, floors rising. The tier is the last with floor <= amount
+    (closed "left") or floor < amount ("right"); the first if there is none.
+    """
+    _dtypes(
+        amount=(amount, "f8", 1), table=(table, "i4", 1), table_start=(table_start, "i4", 1), floor=(floor, "f8", 1),
+        rate=(rate, "f8", 1), slope=(slope, "f8", 1), deduction=(deduction, "f8", 1),
+    )
+    if closed not in {"left", "right"}:
+        raise ValueError(f"closed is {closed!r}; expected 'left' or 'right'")
+    _check_length("table", table, len(amount))
+    for name, column in (("rate", rate), ("slope", slope), ("deduction", deduction)):
+        _check_length(name, column, len(floor))
+    bounds_array = table_start.astype(np.int64)
+    _check_start("table_start", bounds_array, len(floor))
+    _check_codes("table", table, len(bounds_array) - 1)
+    cdef const int64_t[::1] bounds = bounds_array
+    cdef const double[::1] amounts = amount, floors = floor, rates = rate, slopes = slope, deductions = deduction
+    cdef const int32_t[::1] tables = table
+    cdef int64_t n = amounts.shape[0], i, t, k, last
+    cdef double a
+    cdef bint left = closed == "left"
+    for t in range(bounds.shape[0] - 1):
+        for k in range(bounds[t], bounds[t + 1]):
+            if not (floors[k] == floors[k] if k == bounds[t] else floors[k - 1] < floors[k]):
+                raise ValueError(f"floor[{k}] is {floors[k]!r}; the floors of a table must rise")
+    for i in range(n):
+        if bounds[tables[i]] == bounds[tables[i] + 1]:
+            raise ValueError(f"table[{i}] is {tables[i]}; that table has no tiers")
+    results = np.empty(n, np.float64)
+    cdef double[::1] out = results  # OUT
+    with nogil:
+        for i in range(n):
+            a, k, last = amounts[i], bounds[tables[i]], bounds[tables[i] + 1] - 1
+            while k < last and (floors[k + 1] <= a if left else floors[k + 1] < a):
+                k += 1
+            out[i] = a * (rates[k] + slopes[k] * a) - deductions[k]
+    return results
+
+
+# Options
+
+def black76(forward, strike, years, vol, sign):  # IN x 5
+    """Undiscounted Black-76 price and delta (by the forward) of each option; sign is 1 for a call, -1 for a put."""
+    columns = {"forward": forward, "strike": strike, "years": years, "vol": vol, "sign": sign}
+    for name, column in columns.items():
+        _dtypes(**{name: (column, "f8", 1)})
+        _check_length(name, column, len(forward))
+    _check_signs(sign)
+    cdef const double[::1] f = forward, k = strike, t = years, v = vol, w = sign
+    cdef int64_t n = f.shape[0]
+    prices, deltas = np.empty(n), np.empty(n)
+    if n == 0:
+        return prices, deltas
+    cdef double[::1] price = prices, delta = deltas  # OUT, OUT
+    with nogil:
+        _chosen.black76(n, &f[0], &k[0], &t[0], &v[0], &w[0], &price[0], &delta[0])
+    return prices, deltas
+
+
+def black76_grid(forward, strike, years, sign, vols, unit, move, vol_index):  # IN x 8
+    """Undiscounted Black-76 price of each option under each scenario.
+
+    Under scenario s option i has the forward ``forward[i] * (1 + move[unit[i], s])`` and the vol ``vols[i, vol_index[s]]``.
+    """
+    _dtypes(vols=(vols, "f8", 2), unit=(unit, "i4", 1), move=(move, "f8", 2), vol_index=(vol_index, "i4", 1))
+    cdef int64_t n = len(forward), n_scenarios = len(vol_index), n_units = len(move), n_vols = vols.shape[1]
+    for name, column in (("forward", forward), ("strike", strike), ("years", years), ("sign", sign)):
+        _dtypes(**{name: (column, "f8", 1)})
+        _check_length(name, column, n)
+    _check_length("vols", vols, n)
+    _check_length("unit", unit, n)
+    _check_signs(sign)
+    _check_codes("unit", unit, n_units)
+    _check_codes("vol_index", vol_index, n_vols)
+    if move.shape[1] != n_scenarios:
+        raise ValueError(f"move has {move.shape[1]} columns; expected {n_scenarios}, the length of vol_index")
+    prices = np.zeros((n, n_scenarios))
+    if n == 0 or n_scenarios == 0:
+        return prices
+    cdef const double[::1] f = forward, k = strike, t = years, w = sign
+    cdef const double[:, ::1] v = vols, m = move
+    cdef const int32_t[::1] u = unit, vi = vol_index
+    scratch = np.empty(2 * n_units * n_scenarios), np.empty(2 * n_vols)
+    cdef double[::1] moves = scratch[0], widths = scratch[1]
+    cdef double[:, ::1] price = prices  # OUT
+    with nogil:
+        _chosen.black76_grid(
+            n, n_units, n_scenarios, n_vols, &f[0], &k[0], &t[0], &w[0], &v[0, 0], &u[0], &m[0, 0], &vi[0],
+            &moves[0], &moves[n_units * n_scenarios], &widths[0], &widths[n_vols], &price[0, 0],
+        )
+    return prices
+
+
+# Scenarios
+
+def stress(start, unit, row, quantity, table, relief, n_scenarios):  # IN x 6
+    """Worst loss of each group over the scenarios (a loss is positive, never below 0), and the scenario that gives it.
+
+    A group's P&L under scenario s is the sum of ``quantity * table[row, s]`` over its lines plus ``relief[unit, s]``.
+    The scenario is the first with the lowest P&L, -1 for a group without lines.
+    """
+    _dtypes(unit=(unit, "i4", 1), relief=(relief, "f8", 2))
+    _check_scenarios(start, row, quantity, table, n_scenarios)
+    _check_length("unit", unit, len(start) - 1)
+    _check_codes("unit", unit, len(relief))
+    if relief.shape[1] != table.shape[1]:
+        raise ValueError(f"relief has {relief.shape[1]} columns; expected {table.shape[1]}, as many as table")
+    cdef int64_t n = len(start) - 1, width = table.shape[1], count = n_scenarios, g
+    worsts, scenarios = np.zeros(n), np.full(n, -1, np.int32)
+    if n == 0 or len(row) == 0 or count == 0:
+        return worsts, scenarios
+    cdef const int64_t[::1] bounds = start
+    cdef const int32_t[::1] units = unit, rows = row
+    cdef const double[::1] held = quantity
+    cdef const double[:, ::1] pnl = table, relieved = relief
+    total_array = np.empty(width)
+    cdef double[::1] total = total_array
+    cdef double[::1] worst = worsts  # OUT
+    cdef int32_t[::1] scenario = scenarios  # OUT
+    cdef double lowest
+    with nogil:
+        for g in range(n):
+            _chosen.combine(
+                bounds[g + 1] - bounds[g], &rows[0] + bounds[g], &held[0] + bounds[g], &pnl[0, 0], width, &total[0]
+            )
+            lowest = _chosen.lowest(count, &total[0], &relieved[units[g], 0], &scenario[g])
+            worst[g] = 0.0 if lowest >= 0 else -lowest
+            if bounds[g] == bounds[g + 1]:
+                scenario[g] = -1
+    return worsts, scenarios
+
+
+def accumulate(start, row, quantity, table, n_scenarios):  # IN x 4
+    """P&L of each group under each scenario: the sum of ``quantity * table[row]`` over its lines."""
+    _check_scenarios(start, row, quantity, table, n_scenarios)
+    cdef int64_t n = len(start) - 1, width = table.shape[1], count = n_scenarios, g, s
+    profits = np.zeros((n, count))
+    if n == 0 or len(row) == 0 or count == 0:
+        return profits
+    cdef const int64_t[::1] bounds = start
+    cdef const int32_t[::1] rows = row
+    cdef const double[::1] held = quantity
+    cdef const double[:, ::1] pnl = table
+    total_array = np.empty(width)
+    cdef double[::1] total = total_array
+    cdef double[:, ::1] profit = profits  # OUT
+    with nogil:
+        for g in range(n):
+            _chosen.combine(
+                bounds[g + 1] - bounds[g], &rows[0] + bounds[g], &held[0] + bounds[g], &pnl[0, 0], width, &total[0]
+            )
+            for s in range(count):
+                profit[g, s] = total[s]
+    return profits
