@@ -18,7 +18,7 @@ from margin._sequences import id_buffers
 from margin.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = ["Coded", "Ids", "concat", "merge"]
 
@@ -216,7 +216,7 @@ class Coded:
 
     @classmethod
     def of(cls, values: object) -> Coded:
-        """Encode anything that `Ids.of` takes; missing values (None, Arrow nulls) are allowed here.
+        """Encode anything that `Ids.of` takes; missing values (None, NaN among objects, Arrow nulls) are allowed.
 
         Arrow dictionaries are taken by their codes. Each vocabulary entry is distinct and occurs, in order of first occurrence:
         the result does not depend on how the column came.
@@ -229,10 +229,8 @@ class Coded:
             return _from_arrow(_arrow.read_column(values))
         if isinstance(values, np.ndarray) and values.dtype.kind in "OT":
             values = values.tolist()
-        if isinstance(values, list | tuple) and None in values:
-            valid = np.array([value is not None for value in values], dtype=np.bool_)
-            present = cls(*Ids(*id_buffers([v for v in values if v is not None], np.flatnonzero(valid))).encode())
-            return present._spread(valid)
+        if isinstance(values, list | tuple) and not {type(None), float}.isdisjoint(map(type, values)):
+            return _with_missing(values)
         return cls(*Ids(*id_buffers(values)).encode())
 
     def __len__(self) -> int:
@@ -252,6 +250,13 @@ class Coded:
         return Coded(codes, self.vocabulary)
 
 
+def _with_missing(values: Sequence[Any]) -> Coded:
+    """A column in which None and NaN (as pandas has it among objects) are missing."""
+    valid = np.array([value is not None and value == value for value in values], dtype=np.bool_)
+    present = [value for value, given in zip(values, valid, strict=True) if given]
+    return Coded(*Ids(*id_buffers(present, np.flatnonzero(valid))).encode())._spread(valid)
+
+
 def merge(*columns: Coded) -> tuple[Ids, list[Codes]]:
     """One vocabulary for several columns, in order of first occurrence, and the codes of each column in it."""
     together = Ids()
@@ -266,7 +271,7 @@ def merge(*columns: Coded) -> tuple[Ids, list[Codes]]:
     return vocabulary, codes
 
 
-def _translate(codes: Codes, number: Codes) -> Codes:
+def _translate(codes: NDArray[np.integer[Any]], number: Codes) -> Codes:
     """``number[codes]``, -1 staying -1."""
     return np.append(number, np.int32(-1))[codes]
 
@@ -283,24 +288,32 @@ def _first_occurrence(codes: NDArray[np.integer[Any]], vocabulary: Ids) -> Coded
         problem = f"code {codes[row]} is outside the vocabulary of {len(vocabulary)} ids"
         raise DataError(problem, row=row, count=len(outside), value=codes[row])
     distinct, vocabulary = vocabulary.encode()
-    codes = _translate(codes.astype(np.int32, copy=False), distinct)
-    # Assigned from the last row to the first, so the first occurrence stays.
-    first = np.full(len(vocabulary) + 1, len(codes), dtype=np.int64)
-    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
-    order = np.argsort(first[:-1], kind="stable")[: np.count_nonzero(first[:-1] < len(codes))]
+    codes = _translate(codes, distinct)
+    first = _first_rows(codes, len(vocabulary))
+    order = np.argsort(first, kind="stable")[: np.count_nonzero(first < len(codes))]
     number = np.full(len(vocabulary), -1, dtype=np.int32)
     number[order] = np.arange(len(order), dtype=np.int32)
     return Coded(_translate(codes, number), vocabulary.take(order))
 
 
+def _first_rows(codes: Codes, n: int) -> NDArray[np.int64]:
+    """First row of each code 0 .. n - 1, ``len(codes)`` where it does not occur."""
+    never = len(codes)
+    first = np.full(n + 1, never, dtype=np.int64)
+    first[-1] = 0  # the code -1, of missing values
+    for a in range(0, len(codes), _BLOCK):
+        block = codes[a : a + _BLOCK]
+        at = np.flatnonzero(first[block] == never)[::-1]
+        first[block[at]] = a + at  # from the last to the first, so that the first stays
+        if (first < never).all():
+            break
+    return first[:-1]
+
+
 def _from_arrow(column: Any) -> Coded:
     pa = _arrow.pyarrow()
     if pa.types.is_dictionary(column.type):
-        pieces = [_from_dictionary(chunk) for chunk in column.chunks if len(chunk)]
-        if len(pieces) == 1:
-            return pieces[0]
-        vocabulary, codes = merge(*pieces)
-        return Coded(np.concatenate([np.zeros(0, np.int32), *codes]), vocabulary)
+        return _from_dictionaries([chunk for chunk in column.chunks if len(chunk)])
     if pa.types.is_string_view(column.type):
         column = column.cast(pa.large_string())
     missing = _arrow.is_null(column)
@@ -316,9 +329,12 @@ def _from_arrow(column: Any) -> Coded:
     raise DataError(problem, hint="Give ids as strings or integers.")
 
 
-def _from_dictionary(chunk: Any) -> Coded:
+def _from_dictionaries(chunks: list[Any]) -> Coded:
+    """Chunks that have a dictionary each, which may repeat a value, hold a null or hold more than occurs."""
     pa = _arrow.pyarrow()
-    indices = _arrow.fill(pa.chunked_array([chunk.indices]), chunk.indices.type, np.int64, -1)
-    # The dictionary itself may repeat a value or hold a null.
-    entries = Coded.of(pa.chunked_array([chunk.dictionary]))
-    return _first_occurrence(_translate(indices, entries.codes), entries.vocabulary)
+    vocabulary, numbers = merge(*(Coded.of(pa.chunked_array([chunk.dictionary])) for chunk in chunks))
+    codes = [
+        _translate(_arrow.fill(pa.chunked_array([chunk.indices]), chunk.indices.type, np.int64, -1), number)
+        for chunk, number in zip(chunks, numbers, strict=True)
+    ]
+    return _first_occurrence(np.concatenate([np.zeros(0, np.int32), *codes]), vocabulary)

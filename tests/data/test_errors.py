@@ -26,8 +26,10 @@ FULL = DataError(
     [
         (
             FULL,
-            "positions.quantity, row 17 (account 'A-102', instrument 'BTC-PERPETUAL'): nan is not a finite number; 3 more rows. "
-            "Remove the rows or give quantities.",
+            (
+                "positions.quantity, row 17 (account 'A-102', instrument 'BTC-PERPETUAL'): nan is not a finite number; "
+                "3 more rows. Remove the rows or give quantities."
+            ),
         ),
         (DataError("it is wrong"), "it is wrong"),
         (DataError("it is wrong", row=3, count=2), "row 3: it is wrong; 1 more row"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import Any
 
 import numpy as np
@@ -146,7 +146,7 @@ def test_every_kind_of_integer(column: Any) -> None:
     [
         (["a", None], "row 1: the id is missing (None)"),
         (pa.array(["a", None, None]), "row 1: the id is missing (null); 1 more row"),
-        ([datetime.date(2026, 1, 1)], "row 0: datetime.date(2026, 1, 1) (date) is neither a string nor an integer"),
+        ([dt.date(2026, 1, 1)], "row 0: datetime.date(2026, 1, 1) (date) is neither a string nor an integer"),
         ([b"a"], "row 0: b'a' (bytes) is neither a string nor an integer"),
         (np.array([b"a"]), "the column holds |S1, not strings or integers"),
         (pa.array([b"a"]), "the column holds binary, not strings or integers"),

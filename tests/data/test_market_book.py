@@ -72,7 +72,9 @@ def test_absent_columns_have_documented_defaults(tables: Tables) -> None:
 
 
 def test_an_empty_market() -> None:
-    empty = {name: {column: [] for column in TABLES[name].required} for name in ("instruments", "quotes", "indices", "currencies")}
+    empty = {
+        name: {column: [] for column in TABLES[name].required} for name in ("instruments", "quotes", "indices", "currencies")
+    }
     market = Market.of(time=TIME, **empty)
     assert len(market) == 0
     assert market.currencies == ()
@@ -99,7 +101,10 @@ def test_with_replaces_and_follows(tables: Tables) -> None:
         ({"mark": [0.0, 1.0, 0.0, 1.0]}, "market.mark, row 0 (instrument 'BTC-PERPETUAL'): 0.0 is not above zero"),
         ({"mark": [1.0, 1.0, -1.0, 1.0]}, "market.mark, row 2 (instrument 'BTC-27MAR26-70000-C'): -1.0 is negative"),
         ({"mark": ["1", 1.0, 1.0, 1.0]}, "market.mark, row 0: '1' is text, not a number"),
-        ({"vol": [0.5, 0.5, 0.5, 0.5]}, "market.vol, row 0 (instrument 'BTC-PERPETUAL'): 0.5 is given for an instrument that is no"),
+        (
+            {"vol": [0.5, 0.5, 0.5, 0.5]},
+            "market.vol, row 0 (instrument 'BTC-PERPETUAL'): 0.5 is given for an instrument that is no",
+        ),
         ({"vol": [NAN, NAN, NAN, NAN]}, "market.vol, row 2 (instrument 'BTC-27MAR26-70000-C'): nan is not a finite number"),
         ({"usd": [NAN, 1.0, 1.0, 1.0]}, "market.usd, row 0 (currency 'BTC'): nan is not a finite number"),
         ({"index_price": [1.0, 1.0, 2.0, 2.0]}, "market.index_price, row 0 (instrument 'BTC-PERPETUAL'): 1.0 is not the price"),
@@ -174,7 +179,7 @@ def test_select(tables: Tables) -> None:
         book.select(["A-9", "A-1", "A-8"])
     with pytest.raises(DataError, match="account 'A-1' is asked for twice"):
         book.select(["A-1", "A-2", "A-1"])
-    with pytest.raises(DataError, match="account 1 is not in the book. Ids are integers here and strings there"):
+    with pytest.raises(DataError, match=r"account 1 is not in the book\. Ids are integers here and strings there"):
         book.select([1])
 
 
@@ -191,7 +196,7 @@ NOON = np.datetime64("2026-03-27T12:00:00.123", "ms")
         np.int64(1774612800123),
         NOON,
         np.datetime64("2026-03-27T12:00:00.123999", "ns"),
-        datetime(2026, 3, 27, 12, 0, 0, 123999),
+        datetime(2026, 3, 27, 12, 0, 0, 123999),  # noqa: DTZ001 - UTC is meant
         datetime(2026, 3, 27, 12, 0, 0, 123000, tzinfo=UTC),
         datetime(2026, 3, 27, 7, 0, 0, 123000, tzinfo=timezone(timedelta(hours=-5))),
         pd.Timestamp("2026-03-27T12:00:00.123456789Z"),
@@ -224,7 +229,7 @@ PAIR = np.array([NOON, NOON - 5])
         lambda: pa.array([f"{t}Z" for t in PAIR]).dictionary_encode(),
         lambda: pl.Series(PAIR),
         lambda: pd.Series(PAIR).dt.tz_localize("UTC"),
-        lambda: PAIR.tolist(),
+        PAIR.tolist,
     ],
 )
 def test_forms_of_a_column_of_times(make: Callable[[], Any]) -> None:

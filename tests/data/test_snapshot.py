@@ -61,7 +61,9 @@ def test_round_trip_of_empty_tables(tables: Tables, tmp_path: Path, name: str) -
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(data=st.data())
 def test_round_trip_of_any_book(tables: Tables, tmp_path: Path, name: str, data: st.DataObject) -> None:
-    accounts = data.draw(st.sampled_from([st.integers(-(2**63), 2**63 - 1), st.text(st.characters(exclude_categories=["Cs"]), min_size=1)]))
+    accounts = data.draw(
+        st.sampled_from([st.integers(-(2**63), 2**63 - 1), st.text(st.characters(exclude_categories=["Cs"]), min_size=1)])
+    )
     finite = st.floats(allow_nan=False, allow_infinity=False)
     row = st.tuples(accounts, st.sampled_from(tables["instruments"]["instrument"]), finite, st.floats(1e-300, 1e300))
     rows = data.draw(st.lists(row, min_size=1, max_size=8))
@@ -91,7 +93,11 @@ def test_files_written_by_others(tables: Tables, tmp_path: Path) -> None:
 
 def test_columns_stored_by_codes_are_read_by_codes(tables: Tables, tmp_path: Path) -> None:
     n = 40_000
-    many = {"account": [f"account-{i % 7}" for i in range(n)], "instrument": ["ETH_USDC"] * n, "quantity": np.arange(n, dtype=float)}
+    many = {
+        "account": [f"account-{i % 7}" for i in range(n)],
+        "instrument": ["ETH_USDC"] * n,
+        "quantity": np.arange(n, dtype=float),
+    }
     write_snapshot(tmp_path / "s", {name: tables[name] for name in MARKET}, TIME)
     parquet.write_table(pa.table(many), tmp_path / "s" / "positions.parquet", row_group_size=9_999)
     assert same(read_snapshot(tmp_path / "s").book, Book.of(positions=many))
@@ -130,7 +136,10 @@ def test_a_failed_write_leaves_what_was_there(tables: Tables, tmp_path: Path, na
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t.update(position={}), "the table 'position' is unknown. Tables are instruments, quotes, indices, currencies,"),
+        (
+            lambda t: t.update(position={}),
+            "the table 'position' is unknown. Tables are instruments, quotes, indices, currencies,",
+        ),
         (lambda t: t.pop("quotes"), "the table 'quotes' is missing. Tables are"),
         (lambda t: t["positions"]["quantity"].__setitem__(1, np.nan), "positions.quantity, row 1 (account 'A-2'"),
     ],
@@ -169,15 +178,35 @@ def rewrite(**columns: object) -> Callable[[Path], None]:
         ("snapshot.json", lambda p: p.write_text('{"time": 1}'), "snapshot.json has format None."),
         ("snapshot.json", lambda p: p.write_text('{"format": true}'), "snapshot.json has format True."),
         ("snapshot.json", lambda p: p.write_text('{"format": 1}'), "snapshot.json has no time. Entries are format, time."),
-        ("snapshot.json", lambda p: p.write_text('{"format": 1, "tiem": 2}'), "has an unknown entry 'tiem'. Entries are format, time."),
+        (
+            "snapshot.json",
+            lambda p: p.write_text('{"format": 1, "tiem": 2}'),
+            "has an unknown entry 'tiem'. Entries are format, time.",
+        ),
         ("snapshot.json", lambda p: p.write_text('{"format": 1, "time": "noon"}'), "time: 'noon' has no time of day."),
         ("quotes.parquet", Path.unlink, "has no table 'quotes'. A snapshot has instruments, quotes, indices, currencies,"),
-        ("quotes.parquet", lambda p: p.rename(p.with_name("qoutes.parquet")), "qoutes.parquet is not a table of a snapshot. Remove or"),
+        (
+            "quotes.parquet",
+            lambda p: p.rename(p.with_name("qoutes.parquet")),
+            "qoutes.parquet is not a table of a snapshot. Remove or",
+        ),
         ("positions.parquet", truncate, "positions.parquet cannot be read as Parquet: Parquet magic bytes not found"),
-        ("positions.parquet", lambda p: p.write_bytes(b""), "positions.parquet cannot be read as Parquet: Parquet file size is 0"),
+        (
+            "positions.parquet",
+            lambda p: p.write_bytes(b""),
+            "positions.parquet cannot be read as Parquet: Parquet file size is 0",
+        ),
         ("positions.parquet", garble, "positions.parquet cannot be read as Parquet: "),
-        ("positions.parquet", rewrite(account=["a"], instrument=["b"]), "positions.quantity: the column is missing; given: account, ins"),
-        ("indices.parquet", rewrite(index=["a"], price=[1.0], source=["b"]), "indices.source: the column is unknown. Remove or rename"),
+        (
+            "positions.parquet",
+            rewrite(account=["a"], instrument=["b"]),
+            "positions.quantity: the column is missing; given: account, ins",
+        ),
+        (
+            "indices.parquet",
+            rewrite(index=["a"], price=[1.0], source=["b"]),
+            "indices.source: the column is unknown. Remove or rename",
+        ),
         ("indices.parquet", rewrite(index=["a"], price=["1"]), "indices.price, row 0 (index 'a'): '1' is text, not a number"),
     ],
 )
@@ -196,12 +225,21 @@ def test_damaged_folders(tables: Tables, tmp_path: Path, file: str, damage: Call
         (lambda d: d.pop("indices"), "has no table 'indices'."),
         (lambda d: d.update(positions={}), "positions: a table is a list of objects, not a dict"),
         (lambda d: d["positions"].append(7), "positions, row 4: 7 (int) is not an object"),
-        (lambda d: d["positions"][1].pop("quantity"), "positions.quantity, row 1 (account 'A-2', instrument 'BTC-PERPETUAL'): the value"),
-        (lambda d: d["positions"][1].update(quantity="5"), "positions.quantity, row 1 (account 'A-2', instrument 'BTC-PERPETUAL'): '5'"),
+        (
+            lambda d: d["positions"][1].pop("quantity"),
+            "positions.quantity, row 1 (account 'A-2', instrument 'BTC-PERPETUAL'): the value",
+        ),
+        (
+            lambda d: d["positions"][1].update(quantity="5"),
+            "positions.quantity, row 1 (account 'A-2', instrument 'BTC-PERPETUAL'): '5'",
+        ),
         (lambda d: d["positions"][1].update(quantity=float("nan")), "nan is not a finite number"),
         (lambda d: d["positions"][1].update(qty=5), "positions.qty: the column is unknown."),
         (lambda d: [row.pop("price") for row in d["orders"]], "orders.price: the column is missing; given: account, instrument,"),
-        (lambda d: d["orders"][0].update(mmp=None), "orders.mmp, row 0 (account 'A-2', instrument 'BTC-27MAR26'): the value is missing"),
+        (
+            lambda d: d["orders"][0].update(mmp=None),
+            "orders.mmp, row 0 (account 'A-2', instrument 'BTC-27MAR26'): the value is missing",
+        ),
     ],
 )
 def test_damaged_documents(tables: Tables, tmp_path: Path, damage: Callable[[Any], object], message: str) -> None:
@@ -224,7 +262,7 @@ def test_names_that_occur_twice_in_a_document(tables: Tables, tmp_path: Path) ->
 
 
 def test_no_snapshot(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no snapshot at .*nowhere. Name a folder of Parquet tables or a JSON document"):
+    with pytest.raises(DataError, match=r"there is no snapshot at .*nowhere\. Name a folder of Parquet tables or a JSON"):
         read_snapshot(tmp_path / "nowhere")
 
 
@@ -252,7 +290,11 @@ def test_to_arrow_shares_memory() -> None:
     assert columns["id"] == ["a", "", "é"]
     assert columns["code"] == ["y", None, "x"]
     assert columns["integer"] == [5, 6, 7]
-    assert [None if t is None else t.isoformat() for t in columns["time"]] == ["2026-02-15T08:00:00+00:00", None, "2026-02-15T09:00:00+00:00"]
+    assert [None if t is None else t.isoformat() for t in columns["time"]] == [
+        "2026-02-15T08:00:00+00:00",
+        None,
+        "2026-02-15T09:00:00+00:00",
+    ]
     assert columns["flag"] == [True, False, True]
     assert columns["text"] == ["p", "q", "p"]
     assert columns["number"][:2] == [1.0, 2.0]

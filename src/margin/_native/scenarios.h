@@ -9,6 +9,8 @@
 
 #include "kernels.h"
 
+#include <math.h>
+
 #if defined(__GNUC__) && defined(__AVX512F__)
 #define VECTOR_LANES 8
 #elif defined(__GNUC__) && defined(__AVX__)
@@ -83,8 +85,8 @@ static void combine(int64_t n_lines, const int32_t *restrict row, const double *
     }
 }
 
-static double lowest(int64_t n_scenarios, const double *restrict profit, const double *restrict relief,
-                     int32_t *restrict scenario)
+static double lowest_plain(int64_t n_scenarios, const double *restrict profit, const double *restrict relief,
+                           int32_t *restrict scenario)
 {
     double best = profit[0] + relief[0];
     int32_t where = 0;
@@ -98,5 +100,41 @@ static double lowest(int64_t n_scenarios, const double *restrict profit, const d
     *scenario = where;
     return best;
 }
+
+#if VECTOR_LANES > 1
+typedef int64_t places __attribute__((vector_size(VECTOR_LANES * 8)));
+
+/* Each lane keeps its lowest value and where it stood; both arrays may be read up to the padded width. */
+static double lowest(int64_t n_scenarios, const double *restrict profit, const double *restrict relief,
+                     int32_t *restrict scenario)
+{
+    lanes best;
+    places where = {0}, is_nan = {0};
+    for (int k = 0; k < VECTOR_LANES; ++k)
+        best[k] = INFINITY;
+    for (int64_t s = 0; s < n_scenarios; s += VECTOR_LANES) {
+        lanes value = *(const vector *)(profit + s) + *(const vector *)(relief + s);
+        for (int64_t k = n_scenarios - s; k < VECTOR_LANES; ++k)
+            value[k] = INFINITY;
+        const places less = value < best;
+        best = (lanes)((less & (places)value) | (~less & (places)best));
+        where = (less & (where - where + s)) | (~less & where);
+        is_nan |= value != value;
+    }
+    int64_t any = 0;
+    for (int k = 0; k < VECTOR_LANES; ++k)
+        any |= is_nan[k];
+    if (any)
+        return lowest_plain(n_scenarios, profit, relief, scenario);
+    int first = 0;
+    for (int k = 1; k < VECTOR_LANES; ++k)
+        if (best[k] < best[first] || (best[k] == best[first] && where[k] + k < where[first] + first))
+            first = k;
+    *scenario = (int32_t)(where[first] + first);
+    return best[first];
+}
+#else
+#define lowest lowest_plain
+#endif
 
 #endif

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from margin import kernels
 from margin.contracts import coin_value, is_option
+from margin.errors import DataError
 from margin.lines import Lines, OrderLines, Segments, pool_sums, rank_rows, segments
 from margin.market import Market
 from margin.models.charges import Charge, DeltaBasis, PreparedCharge, Sensitivities, deltas
@@ -105,7 +106,7 @@ class PortfolioModel:
             for c in np.flatnonzero(used[n:]):
                 coin = self.collateral_unit(market.currencies[c])
                 if coin is not None:
-                    code[n + c] = market.currencies.index(coin)
+                    code[n + c] = _code_of(coin, market)
         code[~used] = -1
         present = np.unique(code[code >= 0])
         compact = np.full(len(names) + 1, -1, dtype=np.int32)
@@ -138,6 +139,18 @@ class PortfolioModel:
             years=np.concatenate((market.years, none)),
             option=np.concatenate((is_option(market), none.astype(np.bool_))),
         )
+
+
+def _code_of(coin: str, market: Market) -> int:
+    if coin not in market.currencies:
+        raise DataError(
+            f"collateral is shocked with the coin {coin!r}, which the market does not know",
+            table="currencies",
+            column="currency",
+            value=coin,
+            hint="Add the coin and its USD price.",
+        )
+    return market.currencies.index(coin)
 
 
 def _leaves(market: Market, unit: Codes) -> Codes:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from typing import Literal
 
+import numpy as np
+
 from margin.by_name import ByName
 from margin.errors import ParameterError
 from margin.models.charges import (
@@ -35,7 +37,7 @@ from margin.regime import Regime
 
 MODES = ("segregated_standard", "cross_standard", "segregated_portfolio", "cross_portfolio")
 
-MINUTES_PER_DAY = 24 * 60
+MINUTES_PER_DAY = np.timedelta64(1, "D") / np.timedelta64(1, "m")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,10 +159,11 @@ def _segregated_portfolio(p: Parameters, options: Options) -> PortfolioModel:
 
 def _cross_portfolio(p: Parameters, options: Options) -> PortfolioModel:
     """Units are coins; collateral of a coin is a position in its unit."""
+    known = frozenset(p.names("pair"))
 
     def pair(coin: str) -> str:
         inverse = f"{coin}_USD"
-        return options.grid_source.get(coin, inverse if inverse in p.names("pair") else f"{coin}_USDC")
+        return options.grid_source.get(coin, inverse if inverse in known else f"{coin}_USDC")
 
     def collateral_unit(currency: str) -> str | None:
         side = p.text(f"currency.{currency}.equity_side_impact")
