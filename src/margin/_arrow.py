@@ -1,5 +1,7 @@
 """The one door to pyarrow below `io`: imported when used, and only asked for buffers.
 
+Nothing here calls what would make pyarrow import pandas (`to_numpy`, `scalar`): that costs a quarter of a second.
+
 Anything that speaks the Arrow C interface (``__arrow_c_stream__``, ``__arrow_c_array__``) comes in here: pyarrow, polars, pandas,
 duckdb relations. A stream may be readable only once, so it is read once, into memory.
 """
@@ -36,7 +38,7 @@ def read_table(source: object) -> Any:
     if isinstance(source, pa.Table):
         return source
     try:
-        return pa.table(source)
+        return pa.RecordBatchReader.from_stream(source).read_all()
     except DataError:
         raise
     except (pa.ArrowException, TypeError, ValueError) as error:
@@ -64,9 +66,25 @@ def read_column(values: object) -> Any:
 
 def is_null(column: Any) -> NDArray[np.bool_] | None:
     """Where a column is null, None if nowhere."""
-    if column.null_count == 0:
-        return None
-    return np.concatenate([chunk.is_null().to_numpy(zero_copy_only=False) for chunk in column.chunks])
+    return None if column.null_count == 0 else np.concatenate([bits(chunk.is_null()) for chunk in column.chunks])
+
+
+def bits(array: Any) -> NDArray[np.bool_]:
+    """A boolean array without nulls."""
+    _, buffer = array.buffers()
+    if not len(array):
+        return np.zeros(0, dtype=np.bool_)
+    first, end = array.offset, array.offset + len(array)
+    packed = np.frombuffer(buffer, np.uint8, (end + 7) // 8)
+    return np.unpackbits(packed, count=end, bitorder="little")[first:].view(np.bool_)
+
+
+def fixed(array: Any) -> NDArray[Any]:
+    """Values of an array of fixed width, without a copy; whatever stands there where it is null."""
+    dtype = np.dtype(array.type.to_pandas_dtype())
+    if not len(array):
+        return np.zeros(0, dtype=dtype)
+    return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
 def string_buffers(column: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
@@ -114,11 +132,9 @@ def fill(column: Any, arrow_type: Any, dtype: type[np.generic], missing: object)
             cast = chunk if chunk.type == arrow_type else chunk.cast(arrow_type)
         except pa.ArrowException as error:
             raise DataError(str(error).rstrip(".")) from error
+        piece = fixed(cast)
         if cast.null_count:
-            piece = cast.fill_null(pa.scalar(0, arrow_type)).to_numpy(zero_copy_only=False).astype(dtype)
-            piece[cast.is_null().to_numpy(zero_copy_only=False)] = missing
-        else:
-            piece = cast.to_numpy(zero_copy_only=False)
+            piece = np.where(bits(cast.is_null()), np.array(missing, dtype), piece)
         pieces.append(piece)
     if len(pieces) == 1:
         return np.ascontiguousarray(pieces[0], dtype=dtype)

@@ -62,7 +62,7 @@ def lookup_int64(vocabulary: Int64, values: Int64) -> Int32:
 
 def _encode(keys: Sequence[Hashable]) -> tuple[Int32, Int64]:
     known: dict[Hashable, int] = {}
-    first = []
+    first: list[int] = []
     codes = []
     for position, key in enumerate(keys):
         if key not in known:

@@ -94,7 +94,7 @@ def flags(values: object) -> NDArray[np.bool_]:
         if not pa.types.is_boolean(column.type):
             problem = f"the column holds {column.type}, not true or false"
             raise DataError(problem)
-        pieces = [chunk.to_numpy(zero_copy_only=False) for chunk in column.chunks]
+        pieces = [_arrow.bits(chunk) for chunk in column.chunks]
         return np.concatenate([np.zeros(0, np.bool_), *pieces])
     if isinstance(values, np.ndarray) and values.dtype.kind == "b":
         return values

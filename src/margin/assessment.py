@@ -14,7 +14,7 @@ from margin.models.requirement import Prepared, Requirement, UnitResults
 from margin.pools.holdings import USD, Partition, PoolValue
 
 if TYPE_CHECKING:
-    import os
+    from pathlib import Path
 
     import pandas as pd
     import polars as pl
@@ -212,7 +212,7 @@ class Assessment:
 
         return to_arrow(self.columns())
 
-    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+    def to_parquet(self, path: str | Path) -> None:
         """Write the columns to a Parquet file, under a temporary name until it is complete."""
         from margin.io import write_parquet
 

@@ -94,7 +94,9 @@ class Encoded:
         n_currencies = len(market.currencies)
         cell = (book.balances.account[balances] - first).astype(np.int64) * n_currencies
         cell += self.currency_row[book.balances.currency[balances]]
-        amount = np.bincount(cell, weights=book.balances.amount[balances], minlength=n_accounts * n_currencies)
+        amount: NDArray[np.float64] = np.bincount(
+            cell, weights=book.balances.amount[balances], minlength=n_accounts * n_currencies
+        ).astype(np.float64, copy=False)
         has_balance = np.zeros(n_accounts * n_currencies, dtype=np.bool_)
         has_balance[cell] = True
         return Holdings(

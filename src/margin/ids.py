@@ -273,7 +273,8 @@ def merge(*columns: Coded) -> tuple[Ids, list[Codes]]:
 
 def _translate(codes: NDArray[np.integer[Any]], number: Codes) -> Codes:
     """``number[codes]``, -1 staying -1."""
-    return np.append(number, np.int32(-1))[codes]
+    spread: Codes = np.append(number, np.int32(-1))[codes]
+    return spread
 
 
 def _first_occurrence(codes: NDArray[np.integer[Any]], vocabulary: Ids) -> Coded:

@@ -77,8 +77,7 @@ def _choose() -> tuple[str, Any]:
             if wanted == "core":
                 raise
             message = f"the compiled kernels cannot be used, plain Python will be slow: {error}"
-            if False:  # while _core is being built
-                warnings.warn(message, RuntimeWarning, stacklevel=2)
+            warnings.warn(message, RuntimeWarning, stacklevel=2)
         else:
             return "core", _core
     from margin import _reference

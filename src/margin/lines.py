@@ -129,12 +129,25 @@ def group_orders(
     """
     minor = (2 * rank[row] + protected).astype(np.int32)
     _, order = kernels.group(pool, minor, n_pools)
-    pool, row, quantity, price, protected = (a[order] for a in (pool, row, quantity, price, protected))
+    pool, row, quantity, price, protected = pool[order], row[order], quantity[order], price[order], protected[order]
     start = _runs(pool, 2 * row.astype(np.int64) + protected)
     first = start[:-1]
     buy, sell = np.maximum(quantity, 0.0), np.maximum(-quantity, 0.0)
-    sums = (kernels.segment_sum(start, a) for a in (buy, sell, buy * price, sell * price, buy / price, sell / price))
-    return OrderLines(pool[first], row[first], *sums, protected=protected[first])
+
+    def total(values: Array) -> Array:
+        return kernels.segment_sum(start, values)
+
+    return OrderLines(
+        pool=pool[first],
+        row=row[first],
+        buy=total(buy),
+        sell=total(sell),
+        buy_cost=total(buy * price),
+        sell_cost=total(sell * price),
+        buy_inverse=total(buy / price),
+        sell_inverse=total(sell / price),
+        protected=protected[first],
+    )
 
 
 def segments(lines: Lines, code: Codes) -> Segments:
@@ -158,7 +171,7 @@ def held(lines: Lines, orders: OrderLines, rank: Codes) -> Array:
 
 def pool_sums(pool: Codes, values: Array, n_pools: int) -> Array:
     """Sum of values by pool, in the order given."""
-    return np.bincount(pool, weights=values, minlength=n_pools)
+    return np.bincount(pool, weights=values, minlength=n_pools).astype(np.float64, copy=False)
 
 
 def _runs(*keys: NDArray[np.int32] | NDArray[np.int64] | NDArray[np.bool_]) -> Offsets:

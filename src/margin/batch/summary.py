@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from margin.assessment import Assessment
-from margin.ids import Ids
-from margin.market import Market
+from margin.assessment import LIQUIDATION, STATUSES, Assessment
+from margin.pools.holdings import USD
 
-STATUSES = ("healthy", "restricted", "liquidation")
+Array = NDArray[np.float64]
+
 NEAREST = 10
 
 
@@ -40,7 +41,8 @@ class AccountRow:
     equity: float
     collateral_value: float
     maintenance_margin: float
-    utilisation: float
+    utilisation: float | None
+    """Maintenance margin over collateral; None where there is no collateral."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +102,111 @@ class RunSummary:
     def shortfall_usd(self) -> float:
         """Maintenance margin less collateral value in USD, over the pools in liquidation."""
         return float(sum(total.shortfall * total.usd for total in self.totals))
+
+
+def summarise(
+    snapshot: Path, output: Path, assessment: Assessment, *, seconds: Mapping[str, float], peak_memory: int | None
+) -> RunSummary:
+    """The summary of a run.
+
+    Parameters
+    ----------
+    snapshot, output : Path
+    assessment : Assessment
+    seconds : Mapping of str to float
+        Wall time of ``load``, ``assess`` and ``write``; what assessing is made of comes from the assessment itself.
+    peak_memory : int or None
+        Bytes.
+    """
+    book, market = assessment.book, assessment.market
+    stages = {"load": seconds["load"], **assessment.timings, "write": seconds["write"]}
+    usd = _usd_of_rows(assessment)
+    return RunSummary(
+        snapshot=str(snapshot),
+        output=str(output),
+        time=f"{market.time}Z",
+        regime=assessment.regime.name,
+        illustrative="illustrative" in assessment.regime.provenance.get("statuses", ""),
+        accounts=len(book.accounts),
+        pools=len(assessment),
+        positions=len(book.positions.account),
+        balances=len(book.balances.account),
+        orders=len(book.orders.account),
+        instruments=len(market),
+        scenarios=assessment.prepared.n_scenarios,
+        seconds={**stages, "total": sum(seconds.values())},
+        peak_memory=peak_memory,
+        accounts_by_status=_accounts_by_status(assessment),
+        totals=_totals(assessment, usd),
+        nearest=_nearest(assessment),
+        short=_short(assessment, usd),
+    )
+
+
+def _usd_of_rows(assessment: Assessment) -> Array:
+    """USD per unit of each row's currency."""
+    currency = assessment.results.currency
+    return np.where(currency == USD, 1.0, assessment.market.usd[currency])
+
+
+def _accounts_by_status(assessment: Assessment) -> dict[str, int]:
+    worst = np.zeros(len(assessment.book.accounts), dtype=np.int8)
+    np.maximum.at(worst, assessment.results.account, assessment.status)
+    counts = np.bincount(worst, minlength=len(STATUSES))
+    return {name: int(count) for name, count in zip(STATUSES, counts, strict=True)}
+
+
+def _shortfall(assessment: Assessment) -> Array:
+    """Maintenance margin less collateral of pools in liquidation, zero for others, in the pool's currency."""
+    r = assessment.results
+    return np.where(assessment.status == STATUSES.index(LIQUIDATION), r.maintenance - r.maintenance_collateral, 0.0)
+
+
+def _totals(assessment: Assessment, usd: Array) -> tuple[CurrencyTotal, ...]:
+    r, short = assessment.results, _shortfall(assessment)
+    totals = []
+    for code in np.unique(r.currency):
+        here = r.currency == code
+        totals.append(
+            CurrencyTotal(
+                currency="USD" if code == USD else assessment.market.currencies[code],
+                pools=int(here.sum()),
+                equity=float(r.equity[here].sum()),
+                initial_margin=float(r.initial[here].sum()),
+                maintenance_margin=float(r.maintenance[here].sum()),
+                shortfall=float(short[here].sum()),
+                usd=float(usd[here][0]),
+            )
+        )
+    return tuple(sorted(totals, key=lambda t: -t.maintenance_margin * t.usd))
+
+
+def _nearest(assessment: Assessment) -> tuple[AccountRow, ...]:
+    r = assessment.results
+    alive = (assessment.status != STATUSES.index(LIQUIDATION)) & (r.maintenance > 0)
+    ratio = np.divide(r.maintenance, r.maintenance_collateral, out=np.full(len(r.account), -1.0), where=alive)
+    order = np.argsort(-ratio, kind="stable")[: min(NEAREST, int(alive.sum()))]
+    return _rows(assessment, order)
+
+
+def _short(assessment: Assessment, usd: Array) -> tuple[AccountRow, ...]:
+    short = _shortfall(assessment) * usd
+    dead = assessment.status == STATUSES.index(LIQUIDATION)
+    order = np.argsort(-short, kind="stable")[: min(NEAREST, int(dead.sum()))]
+    return _rows(assessment, order)
+
+
+def _rows(assessment: Assessment, rows: NDArray[np.int64]) -> tuple[AccountRow, ...]:
+    columns = assessment.columns()
+    return tuple(
+        AccountRow(
+            account=columns["account"][int(i)],
+            pool=str(columns["pool"][int(i)]),
+            currency=str(columns["currency"][int(i)]),
+            equity=float(columns["equity"][i]),
+            collateral_value=float(columns["collateral_value"][i]),
+            maintenance_margin=float(columns["maintenance_margin"][i]),
+            utilisation=float(columns["utilisation"][i]) if np.isfinite(columns["utilisation"][i]) else None,
+        )
+        for i in rows
+    )

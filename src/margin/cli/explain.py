@@ -24,7 +24,8 @@ def explain(snapshot: Path, account: str, **regime: Any) -> None:
     """
     from margin import io
 
-    market, book = io.read_snapshot(snapshot)
+    loaded = io.read_snapshot(snapshot)
+    market, book = loaded.market, loaded.book
     key: str | int = account
     if book.accounts.is_integer:
         try:

@@ -10,8 +10,8 @@ import click
 import numpy as np
 
 from margin import venues
-from margin.regime import Regime
 from margin.params import ACCEPTED, STATUSES
+from margin.regime import Regime
 
 F = TypeVar("F", bound=Callable[..., Any])
 

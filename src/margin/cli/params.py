@@ -11,6 +11,7 @@ import click
 from margin import venues
 from margin.cli import options
 from margin.cli.printing import table
+from margin.params import ACCEPTED
 
 
 @click.command(short_help="Show the parameters of a venue on a day.")
@@ -28,7 +29,7 @@ def params(venue: str, as_of: str | None, files: tuple[Path, ...], accept: tuple
     resolved = venues.load(venue).parameters(
         as_of=as_of or dt.datetime.now(dt.UTC).date().isoformat(),
         params=files,
-        accept=accept or options.ACCEPTED,
+        accept=accept or ACCEPTED,
     )
     rows = [(name, _shown(v.value), str(v.as_of), v.status, v.source) for name, v in resolved.items()]
     table(("parameter", "value", "as of", "status", "source"), rows, left=5)

@@ -69,10 +69,12 @@ def progress() -> Iterator[Progress]:
 
 def _lines() -> Progress:
     begun: dict[str, float] = {}
+    ended: set[str] = set()
 
     def show(stage: str, done: float) -> None:
         begun.setdefault(stage, time.perf_counter())
-        if done >= 1.0:
+        if done >= 1.0 and stage not in ended:
+            ended.add(stage)
             click.echo(f"{stage}: {time.perf_counter() - begun[stage]:.2f} s", err=True)
 
     return show

@@ -35,7 +35,7 @@ def run(snapshot: Path, output: Path, threads: int, units: bool, overwrite: bool
         summary = batch.run(
             snapshot,
             output,
-            regime=lambda time: options.regime_of(snapshot, time, **regime),
+            regime=lambda market: options.regime_of(snapshot, market.time, **regime),
             threads=threads,
             units=units,
             overwrite=overwrite,

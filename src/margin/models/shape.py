@@ -14,7 +14,8 @@ Array = NDArray[np.float64]
 
 def dampen(vector: Array, relief: Array) -> Array:
     """Move each entry towards zero by its relief, never across: ``v - sign(v) * min(|v|, relief)``."""
-    return vector - np.sign(vector) * np.minimum(np.abs(vector), relief)
+    towards_zero: Array = np.sign(vector) * np.minimum(np.abs(vector), relief)
+    return vector - towards_zero
 
 
 @dataclass(frozen=True, slots=True)

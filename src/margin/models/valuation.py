@@ -94,7 +94,8 @@ def _options(
     shocked_forward = forward[:, None] * (1.0 + scenarios.move[unit])
     inverse = price / shocked_forward - (base / forward)[:, None]
     linear = price - base[:, None]
-    return market.contract_size[rows, None] * np.where(market.inverse[rows, None], inverse, linear)
+    per_coin: Array = np.where(market.inverse[rows, None], inverse, linear)
+    return market.contract_size[rows, None] * per_coin
 
 
 def _count_in_pool_currency(

@@ -95,7 +95,7 @@ class Collateral:
         """
         counted = amount.copy()
         for c in np.flatnonzero((amount > 0).any(axis=0)):
-            column, name = amount[:, c], currencies[c]
+            column, name = amount[:, c], currencies[int(c)]
             positive = np.maximum(column, 0.0)
             kept = self.tiers[name].value(positive) if name in self.tiers else positive * (1.0 - self.haircut.of(name))
             counted[:, c] = np.where(column > 0, kept, column)

@@ -52,7 +52,7 @@ class Holdings:
         """Sum of a figure of positions by account and settlement currency, shape (n_accounts, n_currencies)."""
         n_currencies = self.balance.shape[1]
         cell = self.account.astype(np.int64) * n_currencies + market.settlement[self.row]
-        sums = np.bincount(cell, weights=values, minlength=self.n_accounts * n_currencies)
+        sums: Array = np.bincount(cell, weights=values, minlength=self.n_accounts * n_currencies).astype(np.float64, copy=False)
         return sums.reshape(self.n_accounts, n_currencies)
 
     def uses_currency(self, market: Market) -> Flags:

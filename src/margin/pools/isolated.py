@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from margin.errors import DataError
 from margin.market import Market
@@ -26,10 +27,10 @@ class IsolatedPool:
         n = np.int64(len(market))
         positions = holdings.account.astype(np.int64) * n + holdings.row
         orders = holdings.order_account.astype(np.int64) * n + holdings.order_row
-        keys, number = np.unique(np.concatenate((positions, orders)), return_inverse=True)
+        keys, inverse = np.unique(np.concatenate((positions, orders)), return_inverse=True)
         free_account, free_currency = np.nonzero(holdings.has_balance)
         row = (keys % n).astype(np.int32)
-        number = number.astype(np.int32)
+        number: NDArray[np.int32] = inverse.astype(np.int32)
         return Partition(
             position_pool=number[: len(positions)],
             order_pool=number[len(positions) :],

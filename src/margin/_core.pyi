@@ -1,0 +1,90 @@
+"""Types of the compiled kernels; the C type of each array stands behind it. Shapes: see `_reference`."""
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+_Float: TypeAlias = npt.NDArray[np.float64]
+_Int32: TypeAlias = npt.NDArray[np.int32]
+_Int64: TypeAlias = npt.NDArray[np.int64]
+_UInt8: TypeAlias = npt.NDArray[np.uint8]
+
+def isas() -> tuple[str, ...]: ...
+def isa() -> str: ...
+def encode_bytes(
+    data: _UInt8,  # const uint8_t[::1]
+    offsets: _Int64,  # const int64_t[::1]
+) -> tuple[_Int32, _Int64]: ...
+def encode_int64(
+    values: _Int64,  # const int64_t[::1]
+) -> tuple[_Int32, _Int64]: ...
+def lookup_bytes(
+    vocabulary_data: _UInt8,  # const uint8_t[::1]
+    vocabulary_offsets: _Int64,  # const int64_t[::1]
+    data: _UInt8,  # const uint8_t[::1]
+    offsets: _Int64,  # const int64_t[::1]
+) -> _Int32: ...
+def lookup_int64(
+    vocabulary: _Int64,  # const int64_t[::1]
+    values: _Int64,  # const int64_t[::1]
+) -> _Int32: ...
+def group(
+    major: _Int32,  # const int32_t[::1]
+    minor: _Int32 | None,  # const int32_t[::1]
+    n_major: int,  # int64_t
+) -> tuple[_Int64, _Int64]: ...
+def segment_sum(
+    start: _Int64,  # const int64_t[::1]
+    values: _Float,  # const double[::1]
+) -> _Float: ...
+def line_sums(
+    start: _Int64,  # const int64_t[::1]
+    row: _Int32,  # const int32_t[::1]
+    quantity: _Float,  # const double[::1]
+    coefficient: _Float,  # const double[::1]
+    side: int,  # int
+) -> _Float: ...
+def tiers(
+    amount: _Float,  # const double[::1]
+    table: _Int32,  # const int32_t[::1]
+    table_start: _Int32,  # const int32_t[::1]
+    floor: _Float,  # const double[::1]
+    rate: _Float,  # const double[::1]
+    slope: _Float,  # const double[::1]
+    deduction: _Float,  # const double[::1]
+    closed: str,
+) -> _Float: ...
+def black76(
+    forward: _Float,  # const double[::1]
+    strike: _Float,  # const double[::1]
+    years: _Float,  # const double[::1]
+    vol: _Float,  # const double[::1]
+    sign: _Float,  # const double[::1]
+) -> tuple[_Float, _Float]: ...
+def black76_grid(
+    forward: _Float,  # const double[::1]
+    strike: _Float,  # const double[::1]
+    years: _Float,  # const double[::1]
+    sign: _Float,  # const double[::1]
+    vols: _Float,  # const double[:, ::1]
+    unit: _Int32,  # const int32_t[::1]
+    move: _Float,  # const double[:, ::1]
+    vol_index: _Int32,  # const int32_t[::1]
+) -> _Float: ...
+def stress(
+    start: _Int64,  # const int64_t[::1]
+    unit: _Int32,  # const int32_t[::1]
+    row: _Int32,  # const int32_t[::1]
+    quantity: _Float,  # const double[::1]
+    table: _Float,  # const double[:, ::1]
+    relief: _Float,  # const double[:, ::1]
+    n_scenarios: int,  # int64_t
+) -> tuple[_Float, _Int32]: ...
+def accumulate(
+    start: _Int64,  # const int64_t[::1]
+    row: _Int32,  # const int32_t[::1]
+    quantity: _Float,  # const double[::1]
+    table: _Float,  # const double[:, ::1]
+    n_scenarios: int,  # int64_t
+) -> _Float: ...
