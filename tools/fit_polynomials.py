@@ -95,9 +95,9 @@ def main() -> None:
             [
                 "/* Written by tools/fit_polynomials.py; the errors are relative and before rounding. */",
                 "#ifndef MARGIN_POLYNOMIALS_H\n#define MARGIN_POLYNOMIALS_H",
-                f"#define TAIL_SHIFT {float(TAIL_SHIFT).hex()}\n#define TAIL_END {float(TAIL_END).hex()}\n"
+                (f"#define TAIL_SHIFT {float(TAIL_SHIFT).hex()}\n#define TAIL_END {float(TAIL_END).hex()}\n"
                 f"#define TAIL_SLOPE {float(slope).hex()}\n#define TAIL_OFFSET {float(offset).hex()}\n"
-                f"#define LOG_CENTRE {float(end / 2).hex()}",
+                f"#define LOG_CENTRE {float(end / 2).hex()}"),
                 function(
                     "tail_polynomial",
                     "N(-z) exp(z^2 / 2) (z + TAIL_SHIFT) for 0 <= z <= TAIL_END,\n   "

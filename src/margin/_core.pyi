@@ -1,4 +1,4 @@
-"""Types of the compiled kernels; the C type of each array stands behind it. Shapes: see `_reference`."""
+# Types of the compiled kernels; the C type of each array stands behind it. Shapes: see `_reference`.
 
 from typing import TypeAlias
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -83,7 +84,7 @@ def _strings(name: str, data: UInt8, offsets: Int64) -> list[bytes]:
     _check_start(name, offsets, len(data))
     text = data.tobytes()
     bounds = offsets.tolist()
-    return [text[begin:end] for begin, end in zip(bounds, bounds[1:], strict=False)]
+    return [text[begin:end] for begin, end in pairwise(bounds)]
 
 
 # Lines to groups
@@ -178,7 +179,7 @@ def tiers(
     _check_start("table_start", table_start, len(floor))
     bounds, floors = table_start.tolist(), floor.tolist()
     _check_codes("table", table, len(bounds) - 1)
-    for begin, end in zip(bounds, bounds[1:], strict=False):
+    for begin, end in pairwise(bounds):
         for k in range(begin, end):
             if not (floors[k] == floors[k] if k == begin else floors[k - 1] < floors[k]):
                 message = f"floor[{k}] is {floors[k]!r}; the floors of a table must rise"
@@ -374,4 +375,4 @@ def _check_signs(sign: Float) -> None:
 
 def _segments(start: Int64 | Int32) -> list[range]:
     bounds = start.tolist()
-    return [range(begin, end) for begin, end in zip(bounds, bounds[1:], strict=False)]
+    return [range(begin, end) for begin, end in pairwise(bounds)]

@@ -65,10 +65,10 @@ def unrealised_pnl(market: Market, row: Index, quantity: Array, entry_price: Arr
     """
     if entry_price is None:
         return np.zeros(len(row))
-    mark = market.mark[row]
-    size = quantity * market.contract_size[row]
-    pnl = np.where(market.inverse[row], size * (1.0 / entry_price - 1.0 / mark), size * (mark - entry_price))
-    return np.where(is_option(market)[row], 0.0, pnl)
+    options = is_option(market)
+    worth = np.divide(1.0, market.mark, out=np.zeros(len(market)), where=~options)[row]  # coin per unit of quote currency
+    size = np.where(options, 0.0, market.contract_size)[row] * quantity
+    return np.where(market.inverse[row], size * (1.0 / entry_price - worth), size * (market.mark[row] - entry_price))
 
 
 def option_value(market: Market, row: Index, quantity: Array) -> Array:

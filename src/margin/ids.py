@@ -259,6 +259,9 @@ def _with_missing(values: Sequence[Any]) -> Coded:
 
 def merge(*columns: Coded) -> tuple[Ids, list[Codes]]:
     """One vocabulary for several columns, in order of first occurrence, and the codes of each column in it."""
+    named = [column for column in columns if len(column.vocabulary)]
+    if len(named) == 1:
+        return named[0].vocabulary, [column.codes for column in columns]
     together = Ids()
     for column in columns:
         together = concat(together, column.vocabulary)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Beyond this many bytes 32-bit offsets end.
 _LARGE = 2**31 - 1
+# Bytes of a dictionary from which Parquet gives up storing codes.
+_WIDE = 1 << 20
 
 
 def to_arrow(columns: Mapping[str, Any]) -> Any:
@@ -62,13 +64,23 @@ def write_parquet(table: object, path: str | Path) -> None:
     _arrow.pyarrow("writing Parquet")
     from pyarrow import parquet
 
+    plain = _without_wide_dictionaries(_arrow.read_table(table))
     with replacing(Path(path)) as partial:
-        parquet.write_table(_arrow.read_table(table), partial, compression="zstd", compression_level=1, row_group_size=1 << 20)
+        parquet.write_table(plain, partial, compression="zstd", compression_level=1, row_group_size=1 << 20)
 
 
 def write_table(path: str | Path, columns: Mapping[str, Any]) -> None:
     """Write columns, as `to_arrow` takes them, to a Parquet file."""
     write_parquet(to_arrow(columns), path)
+
+
+def _without_wide_dictionaries(table: Any) -> Any:
+    """Dictionary columns as Parquet can store them by codes; wider ones decoded: they would be stored plain and read slowly."""
+    pa = _arrow.pyarrow()
+    for i, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type) and max((c.dictionary.nbytes for c in table.column(i).chunks), default=0) > _WIDE:
+            table = table.set_column(i, field.name, table.column(i).cast(field.type.value_type))
+    return table
 
 
 def _column(name: str, values: object) -> Any:
