@@ -47,21 +47,22 @@ def read_table(source: object) -> Any:
 
 
 def read_column(values: object) -> Any:
-    """A column as a `pyarrow.ChunkedArray`."""
+    """A column as a `pyarrow.ChunkedArray`, its offsets, codes and UTF-8 checked: what follows trusts them."""
     pa = pyarrow()
-    if isinstance(values, pa.ChunkedArray):
-        return values
-    if isinstance(values, pa.Array):
-        return pa.chunked_array([values])
     try:
-        if hasattr(values, "__arrow_c_stream__"):
-            return pa.chunked_array(values)
-        return pa.chunked_array([pa.array(values)])
+        if isinstance(values, pa.ChunkedArray):
+            column = values
+        elif hasattr(values, "__arrow_c_stream__"):
+            column = pa.chunked_array(values)
+        else:
+            column = pa.chunked_array([pa.array(values)])
+        column.validate(full=True)
     except DataError:
         raise
     except (pa.ArrowException, TypeError, ValueError) as error:
         problem = f"{type(values).__name__} cannot be read as an Arrow column: {error}"
         raise DataError(problem) from error
+    return column
 
 
 def is_null(column: Any) -> NDArray[np.bool_] | None:

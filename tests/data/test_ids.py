@@ -198,3 +198,25 @@ def test_arrow_strings_are_not_copied() -> None:
     data, offsets = _arrow.string_buffers(pa.chunked_array([column]))
     assert np.shares_memory(data, np.frombuffer(column.buffers()[2], np.uint8))
     assert offsets.tolist() == [0, 5, 8]
+
+
+def damaged(*, offsets: list[int], data: bytes = b"abc") -> pa.Array:
+    buffers = [None, pa.py_buffer(np.array(offsets, np.int32)), pa.py_buffer(data)]
+    return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        damaged(offsets=[0, 2, 1]),
+        damaged(offsets=[0, 99, 2]),
+        damaged(offsets=[0, -5, 2]),
+        damaged(offsets=[0, 1, 2], data=b"\xff\xfe"),
+        pa.DictionaryArray.from_arrays(pa.array([0, 7]), ["a"], safe=False),
+        pa.DictionaryArray.from_arrays(pa.array([0, -7]), ["a"], safe=False),
+    ],
+)
+def test_damaged_arrow_columns_are_refused(column: pa.Array) -> None:
+    """What comes through the C interface is unchecked; the kernels trust offsets and codes."""
+    with pytest.raises(DataError, match="cannot be read as an Arrow column"):
+        Ids.of(column)
