@@ -155,37 +155,39 @@ def test_aggregation_equals_scipy_bit_for_bit():
     np.testing.assert_array_equal(_core.accumulate(start, row, quantity, table, n_scenarios), expected)
 
 
-I, L, F, B = (np.dtype(t) for t in ("i4", "i8", "f8", "u1"))
-GOOD_LINES = (np.array([0, 2], L), np.zeros(2, I), np.ones(2))
+I4, I8, U1 = (np.dtype(t) for t in ("i4", "i8", "u1"))
+GOOD_LINES = (np.array([0, 2], I8), np.zeros(2, I4), np.ones(2))
 TABLE = np.zeros((1, 8))
 HOSTILE = {
-    "offsets beyond the data": ("encode_bytes", np.zeros(3, B), np.array([0, 4], L)),
-    "offsets that fall": ("encode_bytes", np.zeros(3, B), np.array([0, 3, 2], L)),
-    "no offsets": ("encode_bytes", np.zeros(3, B), np.zeros(0, L)),
+    "offsets beyond the data": ("encode_bytes", np.zeros(3, U1), np.array([0, 4], I8)),
+    "offsets that fall": ("encode_bytes", np.zeros(3, U1), np.array([0, 3, 2], I8)),
+    "no offsets": ("encode_bytes", np.zeros(3, U1), np.zeros(0, I8)),
     "wrong type": ("encode_int64", np.zeros(3)),
     "a list": ("encode_int64", [1, 2]),
-    "not contiguous": ("encode_int64", np.zeros(6, L)[::2]),
-    "major out of range": ("group", np.array([0, 2], I), None, 2),
-    "negative major": ("group", np.array([0, -1], I), None, 2),
-    "negative count": ("group", np.zeros(0, I), None, -1),
-    "minor too short": ("group", np.zeros(2, I), np.zeros(1, I), 1),
-    "start beyond the lines": ("segment_sum", np.array([0, 5], L), np.zeros(2)),
-    "start falls": ("segment_sum", np.array([0, 2, 1], L), np.zeros(2)),
-    "row out of range": ("line_sums", GOOD_LINES[0], np.array([0, 3], I), np.ones(2), np.zeros(3), 0),
+    "not contiguous": ("encode_int64", np.zeros(6, I8)[::2]),
+    "major out of range": ("group", np.array([0, 2], I4), None, 2),
+    "negative major": ("group", np.array([0, -1], I4), None, 2),
+    "negative count": ("group", np.zeros(0, I4), None, -1),
+    "minor too short": ("group", np.zeros(2, I4), np.zeros(1, I4), 1),
+    "start beyond the lines": ("segment_sum", np.array([0, 5], I8), np.zeros(2)),
+    "start falls": ("segment_sum", np.array([0, 2, 1], I8), np.zeros(2)),
+    "row out of range": ("line_sums", GOOD_LINES[0], np.array([0, 3], I4), np.ones(2), np.zeros(3), 0),
     "unknown side": ("line_sums", *GOOD_LINES, np.zeros(3), 3),
-    "row beyond the table": ("stress", GOOD_LINES[0], np.zeros(1, I), np.array([0, 1], I), np.ones(2), TABLE, TABLE, 8),
-    "unit beyond the relief": ("stress", GOOD_LINES[0], np.ones(1, I), *GOOD_LINES[1:], TABLE, TABLE, 8),
+    "row beyond the table": ("stress", GOOD_LINES[0], np.zeros(1, I4), np.array([0, 1], I4), np.ones(2), TABLE, TABLE, 8),
+    "unit beyond the relief": ("stress", GOOD_LINES[0], np.ones(1, I4), *GOOD_LINES[1:], TABLE, TABLE, 8),
     "more scenarios than columns": ("accumulate", *GOOD_LINES, TABLE, 9),
     "width no multiple of 8": ("accumulate", *GOOD_LINES, np.zeros((1, 7)), 7),
-    "unknown closing": ("tiers", np.ones(1), np.zeros(1, I), np.array([0, 1], I), *[np.zeros(1)] * 4, "both"),
-    "table without tiers": ("tiers", np.ones(1), np.zeros(1, I), np.array([0, 0, 1], I), *[np.zeros(1)] * 4, "left"),
-    "floors that fall": ("tiers", np.ones(1), np.zeros(1, I), np.array([0, 2], I), np.array([1.0, 0.0]), *[np.zeros(2)] * 3, "left"),
+    "unknown closing": ("tiers", np.ones(1), np.zeros(1, I4), np.array([0, 1], I4), *[np.zeros(1)] * 4, "both"),
+    "table without tiers": ("tiers", np.ones(1), np.zeros(1, I4), np.array([0, 0, 1], I4), *[np.zeros(1)] * 4, "left"),
+    "floors that fall": (
+        "tiers", np.ones(1), np.zeros(1, I4), np.array([0, 2], I4), np.array([1.0, 0.0]), *[np.zeros(2)] * 3, "left",
+    ),
     "sign of a side": ("black76", *[np.ones(1)] * 4, np.zeros(1)),
     "vol column out of range": (
-        "black76_grid", *[np.ones(1)] * 4, np.ones((1, 2)), np.zeros(1, I), np.zeros((1, 1)), np.array([2], I),
+        "black76_grid", *[np.ones(1)] * 4, np.ones((1, 2)), np.zeros(1, I4), np.zeros((1, 1)), np.array([2], I4),
     ),
     "unit of a move out of range": (
-        "black76_grid", *[np.ones(1)] * 4, np.ones((1, 1)), np.ones(1, I), np.zeros((1, 1)), np.zeros(1, I),
+        "black76_grid", *[np.ones(1)] * 4, np.ones((1, 1)), np.ones(1, I4), np.zeros((1, 1)), np.zeros(1, I4),
     ),
 }  # fmt: skip
 
@@ -201,14 +203,14 @@ def test_hostile_input_is_refused_in_the_same_words(case):
 
 
 def test_empty_input_gives_empty_output():
-    none, zero = np.zeros(0), np.zeros(1, L)
-    both("encode_bytes", np.zeros(0, B), zero)
-    both("encode_int64", np.zeros(0, L))
-    both("group", np.zeros(0, I), None, 0)
+    none, zero = np.zeros(0), np.zeros(1, I8)
+    both("encode_bytes", np.zeros(0, U1), zero)
+    both("encode_int64", np.zeros(0, I8))
+    both("group", np.zeros(0, I4), None, 0)
     both("segment_sum", zero, none)
-    both("line_sums", zero, np.zeros(0, I), none, none, 0)
-    both("stress", zero, np.zeros(0, I), np.zeros(0, I), none, np.zeros((0, 8)), np.zeros((0, 8)), 8)
-    both("accumulate", zero, np.zeros(0, I), none, np.zeros((0, 8)), 8)
+    both("line_sums", zero, np.zeros(0, I4), none, none, 0)
+    both("stress", zero, np.zeros(0, I4), np.zeros(0, I4), none, np.zeros((0, 8)), np.zeros((0, 8)), 8)
+    both("accumulate", zero, np.zeros(0, I4), none, np.zeros((0, 8)), 8)
     both("black76", none, none, none, none, none)
 
 

@@ -1,0 +1,51 @@
+"""The table of ratios that `make bench` ends with."""
+
+from __future__ import annotations
+
+import platform
+
+import pytest
+
+from margin import config
+
+RATIOS = pytest.StashKey[list[tuple[str, str, float, float]]]()
+
+
+def pytest_configure(config):
+    config.stash[RATIOS] = []
+
+
+@pytest.fixture
+def beside(request, benchmark):
+    """Time a job with pytest-benchmark and its peer in the same process; keep the ratio of their best times."""
+    from time import perf_counter
+
+    def measure(job, peer, *, name, rounds=5):
+        benchmark.group = name
+        benchmark.pedantic(job, rounds=rounds, warmup_rounds=1)
+        times = []
+        for _ in range(rounds):
+            started = perf_counter()
+            peer()
+            times.append(perf_counter() - started)
+        ours = benchmark.stats.stats.min if benchmark.stats else float("nan")
+        request.config.stash[RATIOS].append((name, peer.__doc__ or peer.__name__, ours, min(times)))
+        return min(times) / ours
+
+    return measure
+
+
+def pytest_terminal_summary(terminalreporter, config: pytest.Config):
+    rows = config.stash[RATIOS]
+    if not rows:
+        return
+    terminalreporter.section("ratios, best of each in this run")
+    for name, peer, ours, theirs in rows:
+        ratio = theirs / ours
+        terminalreporter.write_line(f"{name:<72} {1e3 * ours:8.1f} ms   {peer:<42} {1e3 * theirs:8.1f} ms   {ratio:5.2f}x")
+    about = _kernels()
+    terminalreporter.write_line(f"{about}, {platform.machine()}, Python {platform.python_version()}, one thread each unless said")
+
+
+def _kernels():
+    return f"margin {config().version}, {config().implementation} {config().isa}"
