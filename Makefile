@@ -25,7 +25,8 @@ types: $(VENV)/dev.stamp
 	$(BIN)/stubtest margin._core
 
 check: $(VENV)/dev.stamp
-	$(BIN)/pytest
+	$(BIN)/pytest -q
+	MARGIN_IMPL=python $(BIN)/pytest -q tests/models tests/pools tests/test_vectors_deribit.py
 
 bench: $(VENV)/dev.stamp ## kernels and the whole run beside their peers; ends in a table of ratios
 	$(BIN)/pytest bench --benchmark-only

@@ -202,7 +202,7 @@ class Assessment:
             "pool": Coded(pools.codes[units.pool], pools.vocabulary),
             "unit": _named(self.prepared.units, units.unit),
             "worst_loss": units.worst_loss,
-            "worst_scenario": Coded(label.astype(np.int32), labels),
+            "worst_scenario": _named(labels, label),
             **units.charges,
         }
 
@@ -245,7 +245,7 @@ class Assessment:
     def _pool_names(self) -> Coded:
         names = concat(_as_text(self.market.instruments), Ids.of([*self.market.currencies, "cross"]))
         code = np.where(self.results.name < 0, len(names) - 1, self.results.name)
-        return Coded(code.astype(np.int32), names)
+        return _named(names, code)
 
     def _worst(self) -> tuple[Coded, Coded]:
         """Unit with the largest loss of each row and its scenario in words; missing where nothing is at risk."""
@@ -258,7 +258,7 @@ class Assessment:
             code, labels = self._labels(units.unit, units.scenario)
             unit[units.pool[worst]] = units.unit[worst]  # from the last to the first, so the first of equals wins
             label[units.pool[worst]] = code[worst]
-        return _named(self.prepared.units or ("",), unit), Coded(label.astype(np.int32), labels)
+        return _named(self.prepared.units or ("",), unit), _named(labels, label)
 
     def _labels(self, unit: Codes, scenario: Codes) -> tuple[NDArray[np.int64], Ids]:
         """Code of each (unit, scenario) label, and all labels; there are few of them, so each is spelled once."""
@@ -273,8 +273,10 @@ def _ratio(requirement: Array, collateral: Array) -> Array:
     return np.where((requirement == 0) & (collateral >= 0), 0.0, ratio)
 
 
-def _named(names: Iterable[str], code: NDArray[Any]) -> Coded:
-    return Coded(code.astype(np.int32), Ids.of(list(names)))
+def _named(names: Iterable[str] | Ids, code: NDArray[Any]) -> Coded:
+    """Names by code, -1 for none; a name that stands in the list twice becomes one, as data frames want it."""
+    number, vocabulary = (names if isinstance(names, Ids) else Ids.of(list(names))).encode()
+    return Coded(np.append(number, np.int32(-1))[code].astype(np.int32, copy=False), vocabulary)
 
 
 def _as_text(ids: Ids) -> Ids:
