@@ -23,7 +23,10 @@ Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
 BLOCK = 1 << 16
-"""Accounts per block: large enough to amortise a call, small enough that a block's arrays stay near the cache."""
+"""Most accounts in a block: large enough to amortise a call, small enough that a block's arrays stay near the cache."""
+
+CELLS = 1 << 22
+"""Most (account, currency) cells in a block, which bounds memory where a market has hundreds of coins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Regime:
         market: Market,
         *,
         threads: int = 1,
-        block: int = BLOCK,
+        block: int | None = None,
         on_block: Callable[[int], None] | None = None,
     ) -> Assessment:
         """Margin every account of a book.
@@ -69,8 +72,8 @@ class Regime:
         market : Market
         threads : int
             Threads over blocks of accounts; 0 takes all processors. The result does not depend on it.
-        block : int
-            Accounts per block. The result does not depend on it.
+        block : int, optional
+            Accounts per block, by default as many as suits the cache. The result does not depend on it.
         on_block : callable, optional
             Called with the number of accounts done after each block, in order.
 
@@ -86,6 +89,7 @@ class Regime:
         ParameterError
             If a parameter that the book needs has no value.
         """
+        block = min(BLOCK, max(1, CELLS // max(1, len(market.currencies)))) if block is None else block
         if threads < 0 or block < 1:
             raise ValueError(f"threads={threads}, block={block}: threads must be 0 or more and block 1 or more")
         started = time.perf_counter()

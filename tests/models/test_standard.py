@@ -133,6 +133,16 @@ def test_order_prices_are_margined_inside_the_band(market, segregated):
     assert initial == pytest.approx((0.02 + 0.00005 * 2) * 2)
 
 
+def test_explanation_adds_up(market, cross):
+    held = [("BTC-PERPETUAL", 70020.0), ("ETH-27MAR26-2000-C", -2.0), ("BTC_USDC-27MAR26-80000-C", -3.0)]
+    result = cross.assess(book(held), market)
+    pool = result.explain("a").pools[0]
+    assert pool.names == ("BTC-PERPETUAL", "ETH-27MAR26-2000-C", "BTC_USDC-27MAR26-80000-C")
+    assert pool.lines["initial_margin"].sum() == pytest.approx(result.initial_margin[0])
+    assert pool.lines["maintenance_margin"].sum() == pytest.approx(result.maintenance_margin[0])
+    assert pool.rest == {}
+
+
 def test_unknown_pair_is_refused_by_name(market, segregated):
     late = regime("segregated_standard", as_of="2024-12-31")
     with pytest.raises(ParameterError, match=r"pair\.BTC_USDC\.base_im"):
