@@ -23,7 +23,7 @@ from margin._reference import _check_count, _check_length, _dtypes
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcmp, memset
+from libc.string cimport memcmp, memcpy, memset
 
 
 cdef extern from "kernels.h":
@@ -45,6 +45,8 @@ cdef extern from "kernels.h":
         double (*lowest)(int64_t n_scenarios, const double *profit, const double *relief, int32_t *scenario) noexcept nogil
 
     int margin_available(const margin_kernels **tables) noexcept nogil
+
+    void prefetch "MARGIN_PREFETCH"(const void *address) noexcept nogil
 
 
 # The instruction set
@@ -143,7 +145,12 @@ cdef _check_signs(const double[::1] sign):
 
 
 # Identifiers to dense codes: open addressing, linear probing, at most half full.
-# A slot holds code + 1 (0: empty) and 32 bits of the hash, so that most comparisons end there.
+# A slot holds code + 1 (0: empty) and 32 bits of the hash, so that most comparisons end there. Keys come in batches: all
+# hashes first, each asking for its slot, so that the slots arrive from memory together and not one after the other.
+
+cdef enum:
+    BATCH = 32
+
 
 cdef struct keys:
     const uint8_t *data      # strings, or NULL
@@ -165,18 +172,20 @@ cdef inline uint64_t _mixed(uint64_t x) noexcept nogil:
 
 cdef inline uint64_t _hash(const keys *k, int64_t i) noexcept nogil:
     cdef uint64_t h, word
-    cdef int64_t j, length, at
+    cdef int64_t length, at
     if k.values != NULL:
         return _mixed(<uint64_t>k.values[i])
     at, length = k.offsets[i], k.offsets[i + 1] - k.offsets[i]
     h = <uint64_t>length * <uint64_t>0x9E3779B97F4A7C15
-    while length > 0:
-        word = 0
-        for j in range(8 if length > 8 else length):
-            word |= <uint64_t>k.data[at + j] << (8 * j)
+    while length >= 8:
+        memcpy(&word, k.data + at, 8)
         h = _mixed(h ^ word)
         at += 8
         length -= 8
+    if length > 0:
+        word = 0
+        memcpy(&word, k.data + at, <size_t>length)
+        h = _mixed(h ^ word)
     return h
 
 
@@ -216,33 +225,57 @@ cdef bint _empty(slots *s, uint64_t size) noexcept nogil:
     return True
 
 
+cdef inline void _hash_batch(const slots *s, const keys *k, int64_t begin, int64_t end, uint64_t *hashes) noexcept nogil:
+    """Hashes of keys begin .. end - 1, their slots on the way."""
+    cdef int64_t i
+    for i in range(begin, end):
+        hashes[i - begin] = _hash(k, i)
+        prefetch(&s.slot[hashes[i - begin] & s.mask])
+
+
+cdef void _insert(slots *s, uint64_t h, int64_t code) noexcept nogil:
+    """Put a code that is not there yet into the first free slot."""
+    cdef uint64_t where = h & s.mask
+    while s.slot[where] != 0:
+        where = (where + 1) & s.mask
+    s.slot[where] = ((h >> 32) << 32) | <uint64_t>(code + 1)
+
+
+cdef bint _grow(slots *s, const keys *k, const int64_t *first, int64_t count) noexcept nogil:
+    """Four times the slots, the same codes."""
+    cdef int64_t j
+    if not _empty(s, 4 * (s.mask + 1)):
+        return False
+    for j in range(count):
+        _insert(s, _hash(k, first[j]), j)
+    return True
+
+
 cdef int64_t _number(const keys *k, int64_t n, int32_t *codes, int64_t *first) noexcept nogil:
     """Codes of n keys in order of first occurrence; returns how many are distinct, -1 when memory is short."""
     cdef slots s
-    cdef int64_t i, j, count = 0
+    cdef uint64_t hashes[BATCH]
+    cdef int64_t i, begin = 0, end, count = 0
     cdef uint64_t h, where = 0
     cdef int32_t code
     s.slot = NULL
     if not _empty(&s, 1 << 10):
         return -1
-    for i in range(n):
-        h = _hash(k, i)
-        code = _find(&s, h, k, first, k, i, &where)
-        if code < 0:
-            code = <int32_t>count
-            first[count] = i
-            s.slot[where] = ((h >> 32) << 32) | <uint64_t>(count + 1)
-            count += 1
-            if <uint64_t>(2 * count) > s.mask:
-                if not _empty(&s, 4 * (s.mask + 1)):
-                    return -1
-                for j in range(count):
-                    h = _hash(k, first[j])
-                    where = h & s.mask
-                    while s.slot[where] != 0:
-                        where = (where + 1) & s.mask
-                    s.slot[where] = ((h >> 32) << 32) | <uint64_t>(j + 1)
-        codes[i] = code
+    while begin < n:
+        end = min(begin + BATCH, n)
+        if <uint64_t>(2 * (count + BATCH)) > s.mask and not _grow(&s, k, first, count):
+            return -1
+        _hash_batch(&s, k, begin, end, hashes)
+        for i in range(begin, end):
+            h = hashes[i - begin]
+            code = _find(&s, h, k, first, k, i, &where)
+            if code < 0:
+                code = <int32_t>count
+                first[count] = i
+                s.slot[where] = ((h >> 32) << 32) | <uint64_t>(count + 1)
+                count += 1
+            codes[i] = code
+        begin = end
     free(s.slot)
     return count
 
@@ -252,7 +285,8 @@ cdef int64_t _look_up(
 ) noexcept nogil:
     """Position of each key in the vocabulary, -1 where missing; 0, or -1 when memory is short. `first` is scratch."""
     cdef slots s
-    cdef int64_t i
+    cdef uint64_t hashes[BATCH]
+    cdef int64_t i, begin = 0, end
     cdef uint64_t h, where = 0, size = 1 << 10
     while size < <uint64_t>(2 * m):
         size *= 2
@@ -264,8 +298,12 @@ cdef int64_t _look_up(
         h = _hash(vocabulary, i)
         if _find(&s, h, vocabulary, first, vocabulary, i, &where) < 0:
             s.slot[where] = ((h >> 32) << 32) | <uint64_t>(i + 1)
-    for i in range(n):
-        codes[i] = _find(&s, _hash(k, i), vocabulary, first, k, i, &where)
+    while begin < n:
+        end = min(begin + BATCH, n)
+        _hash_batch(&s, k, begin, end, hashes)
+        for i in range(begin, end):
+            codes[i] = _find(&s, hashes[i - begin], vocabulary, first, k, i, &where)
+        begin = end
     free(s.slot)
     return 0
 

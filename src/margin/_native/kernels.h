@@ -19,6 +19,12 @@
 #define KERNEL_INLINE static inline
 #endif
 
+#if defined(__GNUC__)
+#define MARGIN_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define MARGIN_PREFETCH(address) ((void)(address))
+#endif
+
 typedef struct {
     const char *isa;
 

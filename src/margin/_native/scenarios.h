@@ -30,13 +30,10 @@ typedef double lanes;
 #endif
 
 #define STRIP 40
-#define PREFETCH 12
 
 #if defined(__GNUC__)
-#define PREFETCH_ROW(address) __builtin_prefetch(address)
 #define UNROLLED _Pragma("GCC unroll 20")
 #else
-#define PREFETCH_ROW(address) ((void)0)
 #define UNROLLED
 #endif
 
