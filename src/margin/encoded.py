@@ -27,6 +27,9 @@ class Encoded:
     instrument_row : ndarray of int32, shape (n_book_instruments,)
         Market row of each instrument of the book.
     currency_row : ndarray of int32, shape (n_book_currencies,)
+        Market code of each currency of the book.
+    currencies : ndarray of int32, shape (k,)
+        Codes of the currencies that the book holds or settles in, ascending.
     position_start, order_start, balance_start : ndarray of int64, shape (n_accounts + 1,)
         Offsets into the following orders of rows, by account.
     position_order, order_order, balance_order : ndarray of int64
@@ -36,6 +39,7 @@ class Encoded:
     market: Market
     instrument_row: Codes
     currency_row: Codes
+    currencies: Codes
     position_start: Offsets
     position_order: Offsets
     order_start: Offsets
@@ -51,7 +55,8 @@ class Encoded:
             kernels.group(table.account, None, len(book.accounts)) for table in (book.positions, book.orders, book.balances)
         ]
         starts_and_orders = [array for pair in by_account for array in pair]
-        return cls(book, market, instrument_row, currency_row, *starts_and_orders)
+        currencies = np.union1d(currency_row, market.settlement[instrument_row]).astype(np.int32)
+        return cls(book, market, instrument_row, currency_row, currencies, *starts_and_orders)
 
     def positions_of(self, first: int, last: int) -> Offsets:
         """Position rows of a range of accounts."""
@@ -91,9 +96,11 @@ class Encoded:
         entry = None if held.entry_price is None else held.entry_price[positions]
         assigned = None if held.isolated_collateral is None else held.isolated_collateral[positions]
         balances = self.balance_order[self.balance_start[first] : self.balance_start[last]]
-        n_currencies = len(market.currencies)
+        column = np.full(len(market.currencies), -1, dtype=np.int32)
+        column[self.currencies] = np.arange(len(self.currencies), dtype=np.int32)
+        n_currencies = len(self.currencies)
         cell = (book.balances.account[balances] - first).astype(np.int64) * n_currencies
-        cell += self.currency_row[book.balances.currency[balances]]
+        cell += column[self.currency_row][book.balances.currency[balances]]
         amount: NDArray[np.float64] = np.bincount(
             cell, weights=book.balances.amount[balances], minlength=n_accounts * n_currencies
         ).astype(np.float64, copy=False)
@@ -108,6 +115,8 @@ class Encoded:
             isolated_collateral=assigned,
             order_account=resting.account[orders] - np.int32(first),
             order_row=self.instrument_row[resting.instrument[orders]],
+            currencies=self.currencies,
+            column=column,
             balance=amount.reshape(n_accounts, n_currencies),
             has_balance=has_balance.reshape(n_accounts, n_currencies),
         )

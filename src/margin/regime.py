@@ -26,7 +26,7 @@ BLOCK = 1 << 16
 """Most accounts in a block: large enough to amortise a call, small enough that a block's arrays stay near the cache."""
 
 CELLS = 1 << 22
-"""Most (account, currency) cells in a block, which bounds memory where a market has hundreds of coins."""
+"""Most (account, currency) cells in a block, which bounds memory where accounts hold hundreds of coins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,11 @@ class Regime:
         ParameterError
             If a parameter that the book needs has no value.
         """
-        block = min(BLOCK, max(1, CELLS // max(1, len(market.currencies)))) if block is None else block
-        if threads < 0 or block < 1:
+        if threads < 0 or (block is not None and block < 1):
             raise ValueError(f"threads={threads}, block={block}: threads must be 0 or more and block 1 or more")
         started = time.perf_counter()
         encoded = Encoded.of(book, market)
+        block = block or min(BLOCK, max(1, CELLS // max(1, len(encoded.currencies))))
         seconds = {"encode": time.perf_counter() - started}
         prepared = self.prepare(encoded)
         seconds["price"] = time.perf_counter() - started - seconds["encode"]
@@ -168,8 +168,9 @@ def _shocked_collateral(
     Only a pool of the whole account can hold them, so account and pool are the same here.
     """
     equity = holdings.balance + holdings.by_currency(holdings.unrealised + holdings.option_value, market)
-    account, currency = np.nonzero((equity != 0) & shocked)
-    return account.astype(np.int32), (len(market) + currency).astype(np.int32), equity[account, currency]
+    account, column = np.nonzero((equity != 0) & shocked[holdings.currencies])
+    row = len(market) + holdings.currencies[column]
+    return account.astype(np.int32), row.astype(np.int32), equity[account, column]
 
 
 def _inside_band(price: Array, row: Codes, market: Market) -> Array:

@@ -39,22 +39,24 @@ class CrossPool:
         settled = holdings.balance + unrealised
         equity = settled + option_value
         counted = equity if collateral.counts_option_value else settled
-        discounted = _in_usd(collateral.discounted(counted, market.currencies), market)
+        usd = market.usd[holdings.currencies]
+        names = [market.currencies[c] for c in holdings.currencies]
+        discounted = _in_usd(collateral.discounted(counted, names), usd)
         return PoolValue(
-            equity=_in_usd(equity, market),
+            equity=_in_usd(equity, usd),
             initial_collateral=discounted,
-            maintenance_collateral=discounted if collateral.haircut_on == "both" else _in_usd(counted, market),
-            unrealised=_in_usd(unrealised, market),
-            option_value=_in_usd(option_value, market),
+            maintenance_collateral=discounted if collateral.haircut_on == "both" else _in_usd(counted, usd),
+            unrealised=_in_usd(unrealised, usd),
+            option_value=_in_usd(option_value, usd),
         )
 
 
-def _in_usd(amount: NDArray[np.float64], market: Market) -> NDArray[np.float64]:
-    """Sum over currencies in USD, shape (n_accounts,).
+def _in_usd(amount: NDArray[np.float64], usd: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum over currencies in USD, shape (n_accounts,); `usd` is the price of each column.
 
     Currency by currency rather than as a matrix product, whose rounding would depend on the number of accounts in the block.
     """
     total = np.zeros(len(amount))
     for c in np.flatnonzero(amount.any(axis=0)):
-        total += amount[:, c] * market.usd[c]
+        total += amount[:, c] * usd[c]
     return total

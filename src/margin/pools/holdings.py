@@ -33,8 +33,12 @@ class Holdings:
     isolated_collateral : ndarray of float64, shape (n_positions,), or None
         Settlement currency; None where the book does not give it.
     order_account, order_row : ndarray of int32, shape (n_orders,)
-    balance : ndarray of float64, shape (n_accounts, n_currencies)
-    has_balance : ndarray of bool, shape (n_accounts, n_currencies)
+    currencies : ndarray of int32, shape (k,)
+        Codes of the currencies that accounts hold or settle in; one column each in what follows.
+    column : ndarray of int32, shape (n_currencies,)
+        Column of each currency of the market, -1 where it has none.
+    balance : ndarray of float64, shape (n_accounts, k)
+    has_balance : ndarray of bool, shape (n_accounts, k)
     """
 
     n_accounts: int
@@ -45,21 +49,24 @@ class Holdings:
     isolated_collateral: Array | None
     order_account: Codes
     order_row: Codes
+    currencies: Codes
+    column: Codes
     balance: Array
     has_balance: Flags
 
     def by_currency(self, values: Array, market: Market) -> Array:
-        """Sum of a figure of positions by account and settlement currency, shape (n_accounts, n_currencies)."""
-        n_currencies = self.balance.shape[1]
-        cell = self.account.astype(np.int64) * n_currencies + market.settlement[self.row]
-        sums: Array = np.bincount(cell, weights=values, minlength=self.n_accounts * n_currencies).astype(np.float64, copy=False)
-        return sums.reshape(self.n_accounts, n_currencies)
+        """Sum of a figure of positions by account and settlement currency, shape (n_accounts, k)."""
+        k = len(self.currencies)
+        cell = self.account.astype(np.int64) * k + self.column[market.settlement][self.row]
+        sums: Array = np.bincount(cell, weights=values, minlength=self.n_accounts * k).astype(np.float64, copy=False)
+        return sums.reshape(self.n_accounts, k)
 
     def uses_currency(self, market: Market) -> Flags:
-        """Which accounts have a balance, a position or an order in which currency, shape (n_accounts, n_currencies)."""
+        """Which accounts have a balance, a position or an order in which currency, shape (n_accounts, k)."""
+        column = self.column[market.settlement]
         used = self.has_balance.copy()
-        used[self.account, market.settlement[self.row]] = True
-        used[self.order_account, market.settlement[self.order_row]] = True
+        used[self.account, column[self.row]] = True
+        used[self.order_account, column[self.order_row]] = True
         return used
 
 

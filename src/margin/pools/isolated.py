@@ -28,7 +28,8 @@ class IsolatedPool:
         positions = holdings.account.astype(np.int64) * n + holdings.row
         orders = holdings.order_account.astype(np.int64) * n + holdings.order_row
         keys, inverse = np.unique(np.concatenate((positions, orders)), return_inverse=True)
-        free_account, free_currency = np.nonzero(holdings.has_balance)
+        free_account, column = np.nonzero(holdings.has_balance)
+        free_currency = holdings.currencies[column]
         row = (keys % n).astype(np.int32)
         number: NDArray[np.int32] = inverse.astype(np.int32)
         return Partition(
@@ -65,7 +66,7 @@ class IsolatedPool:
         unrealised, option_value = by_pool(holdings.unrealised), by_pool(holdings.option_value)
         settled = by_pool(assigned) + unrealised
         free = partition.name >= len(market)
-        settled[free] = holdings.balance[partition.account[free], partition.currency[free]]
+        settled[free] = holdings.balance[partition.account[free], holdings.column[partition.currency[free]]]
         equity = settled + option_value
         counted = equity if collateral.counts_option_value else settled
         return PoolValue(equity, counted, counted, unrealised, option_value)

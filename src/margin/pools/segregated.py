@@ -20,12 +20,14 @@ class SegregatedPool:
     def partition(self, holdings: Holdings, market: Market) -> Partition:
         """One pool for each (account, currency) with a balance, a position or an order."""
         used = holdings.uses_currency(market)
-        account, currency = (a.astype(np.int32) for a in np.nonzero(used))
+        account, column = (a.astype(np.int32) for a in np.nonzero(used))
+        currency = holdings.currencies[column]
+        of_instrument = holdings.column[market.settlement]
         number = np.full(used.shape, -1, dtype=np.int32)
         number[used] = np.arange(len(account), dtype=np.int32)
         return Partition(
-            position_pool=number[holdings.account, market.settlement[holdings.row]],
-            order_pool=number[holdings.order_account, market.settlement[holdings.order_row]],
+            position_pool=number[holdings.account, of_instrument[holdings.row]],
+            order_pool=number[holdings.order_account, of_instrument[holdings.order_row]],
             account=account,
             name=(len(market) + currency).astype(np.int32),
             currency=currency,
@@ -33,7 +35,7 @@ class SegregatedPool:
 
     def value(self, holdings: Holdings, partition: Partition, market: Market, collateral: Collateral) -> PoolValue:
         """Balance, unrealised P&L and option value of each (account, currency), in that currency."""
-        cell = partition.account, partition.currency
+        cell = partition.account, holdings.column[partition.currency]
         unrealised = holdings.by_currency(holdings.unrealised, market)[cell]
         option_value = holdings.by_currency(holdings.option_value, market)[cell]
         settled = holdings.balance[cell] + unrealised
