@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from margin.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,13 +17,24 @@ if TYPE_CHECKING:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; it becomes `path` at the end, and is removed if something fails."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """A temporary path beside `path` to write to; it becomes `path` at the end, and is removed if something fails.
+
+    Folders above it are made; the temporary name is of this call alone, so that threads do not write into each other's file.
+    """
+    _writable(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         yield partial
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _writable(path: Path) -> None:
+    if path.is_dir():
+        problem = f"{path} is a folder"
+        raise DataError(problem, hint="Name a file.")
 
 
 @contextmanager
@@ -36,6 +50,9 @@ def filling(folder: Path, *, last: str, stale: frozenset[str]) -> Iterator[Path]
     stale : frozenset of str
         Files that are removed from the folder if they are not written anew.
     """
+    if folder.exists() and not folder.is_dir():
+        problem = f"{folder} is a file"
+        raise DataError(problem, hint="Name a folder, or a document that ends in .json.")
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as temporary:
         yield Path(temporary)

@@ -108,5 +108,5 @@ def _is_by_codes(metadata: Any, column: int) -> bool:
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
-    problem = f"{path} cannot be read as Parquet: {error}".rstrip(".")
+    problem = f"{path} cannot be read as Parquet: {str(error).strip()}".rstrip(".")
     return DataError(problem, hint="Write it anew.")
