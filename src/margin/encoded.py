@@ -11,7 +11,7 @@ from margin import kernels
 from margin.book import Book
 from margin.contracts import option_value, unrealised_pnl
 from margin.errors import DataError
-from margin.market import Market
+from margin.market import SPOT, Market
 from margin.pools.holdings import Holdings
 
 Codes = NDArray[np.int32]
@@ -51,6 +51,7 @@ class Encoded:
     def of(cls, book: Book, market: Market) -> Encoded:
         """Look up the book's instruments and currencies in the market and sort its rows by account."""
         instrument_row, currency_row = book.resolve(market)
+        _refuse_spot(book, market, instrument_row)
         by_account = [
             kernels.group(table.account, None, len(book.accounts)) for table in (book.positions, book.orders, book.balances)
         ]
@@ -120,3 +121,24 @@ class Encoded:
             balance=amount.reshape(n_accounts, n_currencies),
             has_balance=has_balance.reshape(n_accounts, n_currencies),
         )
+
+
+def _refuse_spot(book: Book, market: Market, instrument_row: Codes) -> None:
+    """Coins are held as balances; a position or an order in a spot pair has no margin rule yet and must not pass as a future."""
+    spot = market.kind[instrument_row] == SPOT
+    for name, table in (("positions", book.positions), ("orders", book.orders)):
+        wrong = np.flatnonzero(spot[table.instrument])
+        if len(wrong):
+            row = int(wrong[0])
+            raise DataError(
+                "spot pairs are not margined",
+                table=name,
+                column="instrument",
+                row=row,
+                key={
+                    "account": book.accounts[int(table.account[row])],
+                    "instrument": book.instruments[int(table.instrument[row])],
+                },
+                count=len(wrong),
+                hint="Give coins as balances, and leave spot orders out.",
+            )

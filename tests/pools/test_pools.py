@@ -8,6 +8,7 @@ import pytest
 from margin.book import Book
 from margin.by_name import ByName
 from margin.errors import DataError, ParameterError
+from margin.market import Market
 from margin.models.rates import RateTable
 from margin.pools import Collateral, CrossPool, DiscountTiers, IsolatedPool, SegregatedPool
 from margin.regime import Regime
@@ -119,3 +120,21 @@ def test_flat_rate_regime_in_three_lines(market):
     book = Book.of(positions={"account": ["a"], "instrument": ["BTC-PERPETUAL"], "quantity": [70020.0]})
     result = Regime("mine", SegregatedPool(), flat).assess(book, market)
     assert (result.initial_margin[0], result.maintenance_margin[0]) == (pytest.approx(1.0), pytest.approx(0.5))
+
+
+@pytest.mark.parametrize("table", ["positions", "orders"])
+def test_spot_pairs_are_refused(model, table):
+    market = Market.of(
+        time="2026-02-15T08:00:00Z",
+        instruments={
+            "instrument": ["BTC_USDC"], "kind": ["spot"], "contract": ["linear"], "base": ["BTC"], "quote": ["USDC"],
+            "settlement": ["USDC"], "contract_size": [1.0],
+        },
+        quotes={"instrument": ["BTC_USDC"], "mark": [70000.0]},
+        indices={"index": ["BTC_USDC"], "price": [70000.0]},
+        currencies={"currency": ["BTC", "USDC"], "usd": [70000.0, 1.0]},
+    )  # fmt: skip
+    rows = {"account": ["a"], "instrument": ["BTC_USDC"], "quantity": [1.0]}
+    book = Book.of(**{table: rows if table == "positions" else rows | {"price": [69000.0]}})
+    with pytest.raises(DataError, match=rf"{table}.instrument, row 0 \(account 'a', instrument 'BTC_USDC'\): spot pairs are not"):
+        Regime("segregated", SegregatedPool(), model).assess(book, market)
