@@ -628,8 +628,10 @@ def stress(start, unit, row, quantity, table, relief, n_scenarios):  # IN x 6
         raise ValueError(f"relief has {relief.shape[1]} columns; expected {table.shape[1]}, as many as table")
     cdef int64_t n = len(start) - 1, width = table.shape[1], count = n_scenarios, g
     worsts, scenarios = np.zeros(n), np.full(n, -1, np.int32)
-    if n == 0 or len(row) == 0 or count == 0:
+    if n == 0 or count == 0:
         return worsts, scenarios
+    if len(row) == 0:  # nothing is read through these; a group without lines still has its relief
+        row, quantity, table = np.zeros(1, np.int32), np.zeros(1), np.zeros((1, width))
     cdef const int64_t[::1] bounds = start
     cdef const int32_t[::1] units = unit, rows = row
     cdef const double[::1] held = quantity

@@ -110,7 +110,7 @@ def test_stress_and_accumulate(data, held, n_scenarios):
     start, row, quantity, rows = held
     table, relief = kernels.aligned_table(rows, n_scenarios), kernels.aligned_table(2, n_scenarios)
     table[:, :n_scenarios] = data.draw(hn.arrays(np.float64, (rows, n_scenarios), elements=finite))
-    relief[:, :n_scenarios] = data.draw(hn.arrays(np.float64, (2, n_scenarios), elements=st.floats(0, 1e6)))
+    relief[:, :n_scenarios] = data.draw(hn.arrays(np.float64, (2, n_scenarios), elements=finite))
     table[:, n_scenarios:] = relief[:, n_scenarios:] = -1e300  # padding must never win
     unit = data.draw(hn.arrays(np.int32, len(start) - 1, elements=st.integers(0, 1)))
     worst, scenario = both("stress", start, unit, row, quantity, table, relief, n_scenarios)
@@ -119,6 +119,13 @@ def test_stress_and_accumulate(data, held, n_scenarios):
         vector = profit[g] + relief[unit[g], :n_scenarios]
         assert worst[g] == max(0.0, -vector.min())
         assert scenario[g] == np.argmin(vector)
+
+
+@pytest.mark.parametrize("value", [-5.0, np.nan, 5.0])
+def test_groups_without_lines_keep_their_relief(value):
+    relief = np.full((1, 8), value)
+    start, none = np.zeros(3, np.int64), np.zeros(0)
+    both("stress", start, np.zeros(2, np.int32), np.zeros(0, np.int32), none, np.zeros((0, 8)), relief, 5)
 
 
 def test_ties_take_the_first_scenario():
