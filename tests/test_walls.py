@@ -15,9 +15,6 @@ PACKAGE = ROOT / "src" / "margin"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 VENUES = sorted(path.name for path in (PACKAGE / "venues").iterdir() if (path / "rules.py").exists())
 
-# Imports inside a function that lead upwards: the conveniences of a result (`assessment.explain(account)`).
-DOORS = {("assessment", "analysis"), ("assessment", "io")}
-
 # Numbers that carry structure (signs, halves, percents, indices), not a venue's parameter.
 STRUCTURAL = {-1, 0, 0.5, 1, 2, 100}
 
@@ -41,19 +38,13 @@ def names(path: Path) -> str:
     return str(path.relative_to(PACKAGE))
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
-    """Yield (room, at run time and on top level) for every import of the package in a file."""
+def imports(path: Path) -> Iterator[str]:
+    """Yield the room of every import of the package in a file, inside functions too, but for those of type checkers."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     typing_only = {
         id(inner)
         for node in ast.walk(tree)
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
-        for inner in ast.walk(node)
-    }
-    lazy = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         for inner in ast.walk(node)
     }
     for node in ast.walk(tree):
@@ -67,7 +58,7 @@ def imports(path: Path) -> Iterator[tuple[str, bool]]:
             modules = [f"margin.{a.name}" for a in node.names] if node.module == "margin" else [node.module or ""]
         for module in modules:
             if module.startswith("margin."):
-                yield module.split(".")[1], id(node) not in lazy
+                yield module.split(".")[1]
 
 
 def test_every_room_stands_in_the_design_document() -> None:
@@ -81,11 +72,9 @@ def test_imports_point_downwards(path: Path) -> None:
         pytest.skip("the package's own door re-exports from every room")
     floor = rooms()
     here = room(path)
-    for target, on_top in imports(path):
+    for target in imports(path):
         if target not in floor:
             assert target.startswith("__"), f"{names(path)} imports an unknown room {target!r}"
-            continue
-        if not on_top and (here, target) in DOORS:
             continue
         assert floor[target] <= floor[here], f"{names(path)} ({here}) imports upwards: {target}"
 
@@ -93,7 +82,7 @@ def test_imports_point_downwards(path: Path) -> None:
 @pytest.mark.parametrize(("one", "other"), [("pools", "models"), ("models", "pools")])
 def test_pools_and_models_never_import_each_other(one: str, other: str) -> None:
     for path in sorted((PACKAGE / one).rglob("*.py")):
-        assert other not in {target for target, _ in imports(path)}, names(path)
+        assert other not in set(imports(path)), names(path)
 
 
 def test_no_venue_is_named_below_the_venues() -> None:

@@ -6,9 +6,9 @@ import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def run(
     threads : int
         0 takes all processors. Results do not depend on it.
     units : bool
-        Write a row per (account, pool, risk unit) with its worst loss, scenario and charges.
+        Write a row per (account, pool, risk unit) with its worst loss, scenario and charges; a standard model has none.
     strict : bool
         Reject duplicate (account, instrument) positions instead of summing them.
     overwrite : bool
@@ -95,16 +95,21 @@ def run(
         show("assess", 0.0)
         n_accounts = len(book.accounts)
         assessment = rules.assess(book, market, threads=threads, on_block=lambda done: show("assess", done / max(n_accounts, 1)))
-        _check_finite(assessment)
+        columns = assessment.columns()
+        _check_finite(columns)
         clock.lap("assess")
         show("assess", 1.0)
 
         show("write", 0.0)
-        assessment.to_parquet(partial(ASSESSMENTS))
-        if units:
-            io.write_table(partial(UNITS), assessment.unit_columns())
+        io.write_table(partial(ASSESSMENTS), columns)
+        by_unit = assessment.unit_columns() if units else {}
+        if by_unit:
+            io.write_table(partial(UNITS), by_unit)
         clock.lap("write")
-        summary = summarise(source, folder, assessment, seconds=clock.seconds, peak_memory=peak_memory())
+        stages = {"load": clock.seconds["load"], **assessment.timings, "write": clock.seconds["write"]}
+        summary = summarise(source, folder, assessment, columns)
+        clock.lap("summary")
+        summary = replace(summary, seconds={**stages, "total": clock.total}, peak_memory=peak_memory())
         manifest = _manifest(summary, assessment, files=hashes.result(), threads=threads)
         partial(MANIFEST).write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     show("write", 1.0)
@@ -112,7 +117,7 @@ def run(
 
 
 class _Clock:
-    """Seconds between laps."""
+    """Seconds of each stage, from lap to lap."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -122,6 +127,10 @@ class _Clock:
         now = time.perf_counter()
         self.seconds[stage] = now - self._last
         self._last = now
+
+    @property
+    def total(self) -> float:
+        return sum(self.seconds.values())
 
 
 def peak_memory() -> int | None:
@@ -145,22 +154,21 @@ def _hashes(source: Path) -> dict[str, dict[str, Any]]:
     return hashes
 
 
-def _check_finite(assessment: Assessment) -> None:
+def _check_finite(columns: Mapping[str, Any]) -> None:
     """No number is written that is not one."""
-    for name, values in assessment.columns().items():
+    for name, values in columns.items():
         if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
             continue
         wrong = np.isnan(values) if name in RATIOS else ~np.isfinite(values)
         if wrong.any():
             row = int(np.argmax(wrong))
-            account = assessment.columns()["account"][row]
             message = f"the result {values[row]} is not a finite number; nothing was written"
             raise DataError(
                 message,
                 table="assessments",
                 column=name,
                 row=row,
-                key={"account": account},
+                key={"account": columns["account"][row]},
                 value=values[row],
                 count=int(wrong.sum()),
             )
@@ -177,7 +185,7 @@ def _manifest(
         "package": {"name": "margin-engine", "version": config.version},
         "kernels": {"implementation": config.implementation, "isa": config.isa},
         "threads": threads,
-        "regime": {"name": assessment.regime.name, "parameters": dict(assessment.regime.provenance)},
+        "parameters": dict(assessment.regime.provenance),
         "files": files,
         **asdict(summary),
     }

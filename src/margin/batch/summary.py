@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,8 @@ from margin.pools.holdings import USD
 
 Array = NDArray[np.float64]
 
-NEAREST = 10
+LISTED = 10
+"""Rows in the lists of a summary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ class AccountRow:
     pool: str
     currency: str
     equity: float
-    collateral_value: float
+    collateral: float
+    """What counts against the maintenance margin, after haircuts."""
     maintenance_margin: float
     utilisation: float | None
     """Maintenance margin over collateral; None where there is no collateral."""
@@ -54,7 +57,8 @@ class RunSummary:
     accounts, pools, positions, balances, orders, instruments, scenarios : int
         Counts. `pools` is the number of result rows.
     seconds : dict[str, float]
-        Wall time of load, encode, price, stress and write, in the order they happened, and of the whole run.
+        Wall time of load, encode, price, stress and write, in the order they happened, and ``total``, that of the whole run:
+        their sum and what lies between them (checks, this summary).
     peak_memory : int or None
         Largest resident size of the process in bytes; None where the system does not tell.
     accounts_by_status : dict[str, int]
@@ -104,22 +108,17 @@ class RunSummary:
         return float(sum(total.shortfall * total.usd for total in self.totals))
 
 
-def summarise(
-    snapshot: Path, output: Path, assessment: Assessment, *, seconds: Mapping[str, float], peak_memory: int | None
-) -> RunSummary:
-    """The summary of a run.
+def summarise(snapshot: Path, output: Path, assessment: Assessment, columns: Mapping[str, Any]) -> RunSummary:
+    """The summary of a run, but for its times and its memory, which are not known before it ends.
 
     Parameters
     ----------
     snapshot, output : Path
     assessment : Assessment
-    seconds : Mapping of str to float
-        Wall time of ``load``, ``assess`` and ``write``; what assessing is made of comes from the assessment itself.
-    peak_memory : int or None
-        Bytes.
+    columns : Mapping of str to column
+        The columns of the assessment.
     """
     book, market = assessment.book, assessment.market
-    stages = {"load": seconds["load"], **assessment.timings, "write": seconds["write"]}
     usd = _usd_of_rows(assessment)
     return RunSummary(
         snapshot=str(snapshot),
@@ -134,12 +133,12 @@ def summarise(
         orders=len(book.orders.account),
         instruments=len(market),
         scenarios=assessment.prepared.n_scenarios,
-        seconds={**stages, "total": sum(seconds.values())},
-        peak_memory=peak_memory,
+        seconds={},
+        peak_memory=None,
         accounts_by_status=_accounts_by_status(assessment),
         totals=_totals(assessment, usd),
-        nearest=_nearest(assessment),
-        short=_short(assessment, usd),
+        nearest=_rows(assessment, columns, _nearest(assessment)),
+        short=_rows(assessment, columns, _shortest(assessment, usd)),
     )
 
 
@@ -181,30 +180,34 @@ def _totals(assessment: Assessment, usd: Array) -> tuple[CurrencyTotal, ...]:
     return tuple(sorted(totals, key=lambda t: -t.maintenance_margin * t.usd))
 
 
-def _nearest(assessment: Assessment) -> tuple[AccountRow, ...]:
+def _nearest(assessment: Assessment) -> NDArray[np.int64]:
+    """Rows not in liquidation with the highest utilisation."""
     r = assessment.results
     alive = (assessment.status != STATUSES.index(LIQUIDATION)) & (r.maintenance > 0)
     ratio = np.divide(r.maintenance, r.maintenance_collateral, out=np.full(len(r.account), -1.0), where=alive)
-    order = np.argsort(-ratio, kind="stable")[: min(NEAREST, int(alive.sum()))]
-    return _rows(assessment, order)
+    return _largest(ratio, alive)
 
 
-def _short(assessment: Assessment, usd: Array) -> tuple[AccountRow, ...]:
-    short = _shortfall(assessment) * usd
-    dead = assessment.status == STATUSES.index(LIQUIDATION)
-    order = np.argsort(-short, kind="stable")[: min(NEAREST, int(dead.sum()))]
-    return _rows(assessment, order)
+def _shortest(assessment: Assessment, usd: Array) -> NDArray[np.int64]:
+    """Rows in liquidation with the largest shortfall."""
+    return _largest(_shortfall(assessment) * usd, assessment.status == STATUSES.index(LIQUIDATION))
 
 
-def _rows(assessment: Assessment, rows: NDArray[np.int64]) -> tuple[AccountRow, ...]:
-    columns = assessment.columns()
+def _largest(values: Array, among: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Where the largest values are, largest first, of equals the first."""
+    candidates = np.flatnonzero(among)
+    return candidates[np.argsort(-values[candidates], kind="stable")[:LISTED]]
+
+
+def _rows(assessment: Assessment, columns: Mapping[str, Any], rows: NDArray[np.int64]) -> tuple[AccountRow, ...]:
+    collateral = assessment.results.maintenance_collateral
     return tuple(
         AccountRow(
             account=columns["account"][int(i)],
             pool=str(columns["pool"][int(i)]),
             currency=str(columns["currency"][int(i)]),
             equity=float(columns["equity"][i]),
-            collateral_value=float(columns["collateral_value"][i]),
+            collateral=float(collateral[i]),
             maintenance_margin=float(columns["maintenance_margin"][i]),
             utilisation=float(columns["utilisation"][i]) if np.isfinite(columns["utilisation"][i]) else None,
         )

@@ -14,6 +14,8 @@ def main() -> None:
     except ImportError:
         print(f"margin-engine: {MissingExtraError('the command line', 'click')}", file=sys.stderr)
         sys.exit(2)
-    from margin.cli.app import application
-
+    try:
+        from margin.cli.app import application
+    except KeyboardInterrupt:
+        sys.exit(130)
     application()

@@ -17,8 +17,8 @@ SHOWN = "cross_portfolio"
 
 @click.command(short_help="Write a synthetic exchange and margin every account of it.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder to write to.")
-@click.option("--accounts", type=click.IntRange(min=0), default=20_000, show_default=True, help="Number of accounts.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same exchange.")
+@click.option("--accounts", type=click.IntRange(min=1), default=20_000, show_default=True, help="Number of accounts.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same seed gives the same exchange.")
 @options.threads_option
 @options.overwrite_option
 def demo(out: Path, accounts: int, seed: int, threads: int, overwrite: bool) -> None:

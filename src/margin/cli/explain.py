@@ -20,7 +20,7 @@ def explain(snapshot: Path, account: str, **regime: Any) -> None:
 
     \b
     Example:
-      margin-engine explain demo/snapshot A-000001 --venue deribit --mode cross_portfolio
+      margin-engine explain demo/snapshot acct-0000001 --venue deribit --mode cross_portfolio
     """
     from margin import io
 

@@ -86,8 +86,8 @@ def count(value: int) -> str:
 
 
 def amount(value: float, currency: str = "USD") -> str:
-    """A sum of money: two decimals for dollars (and what counts as one), four for coins."""
-    return f"{value:,.2f}" if "USD" in currency or "EUR" in currency else f"{value:,.4f}"
+    """A sum of money: two decimals for dollars (and what counts as one), six for coins."""
+    return f"{value:,.2f}" if "USD" in currency or "EUR" in currency else f"{value:,.6f}"
 
 
 def percent(value: float) -> str:

@@ -15,9 +15,10 @@ def print_summary(summary: RunSummary) -> None:
     click.echo(f"{summary.regime}, market of {summary.time}")
     if summary.illustrative:
         click.echo("ILLUSTRATIVE: parameters in use are made up, and so is every number below")
+    scenarios = f", {count(summary.scenarios)} scenarios" if summary.scenarios else ""
     click.echo(
         f"{count(summary.accounts)} accounts, {count(summary.positions)} positions, {count(summary.orders)} open orders, "
-        f"{count(summary.balances)} balances; {count(summary.instruments)} instruments, {count(summary.scenarios)} scenarios"
+        f"{count(summary.balances)} balances; {count(summary.instruments)} instruments{scenarios}"
     )
     click.echo("seconds: " + "  ".join(f"{stage} {seconds:.2f}" for stage, seconds in summary.seconds.items()))
     if summary.peak_memory is not None:
@@ -56,10 +57,11 @@ def _print_accounts(title: str, accounts: Sequence[AccountRow]) -> None:
         (
             str(a.account),
             a.pool,
-            amount(a.equity, a.currency),
-            amount(a.maintenance_margin, a.currency),
+            a.currency,
+            *(amount(value, a.currency) for value in (a.equity, a.collateral, a.maintenance_margin)),
             "-" if a.utilisation is None else percent(a.utilisation),
         )
         for a in accounts
     ]
-    table(("account", "pool", "equity", "maintenance margin", "utilisation"), rows, left=2)
+    headers = ("account", "pool", "currency", "equity", "collateral", "maintenance margin", "utilisation")
+    table(headers, rows, left=3)

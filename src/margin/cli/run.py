@@ -18,8 +18,11 @@ from margin.cli.report import print_summary
 @options.regime_options
 @options.threads_option
 @click.option("--units", is_flag=True, help="Also write units.parquet: components and worst scenario by risk unit.")
+@click.option("--strict", is_flag=True, help="Reject positions given twice for an account and instrument [default: add up]")
 @options.overwrite_option
-def run(snapshot: Path, output: Path, threads: int, units: bool, overwrite: bool, **regime: Any) -> None:
+def run(
+    snapshot: Path, output: Path, threads: int, units: bool, strict: bool, overwrite: bool, **regime: Any
+) -> None:
     """Margin every account of SNAPSHOT, a folder of Parquet tables or a JSON document.
 
     Writes assessments.parquet (a row per account and pool) and manifest.json (inputs, parameters and totals) to the output
@@ -38,6 +41,7 @@ def run(snapshot: Path, output: Path, threads: int, units: bool, overwrite: bool
             regime=lambda market: options.regime_of(snapshot, market.time, **regime),
             threads=threads,
             units=units,
+            strict=strict,
             overwrite=overwrite,
             on_progress=show,
         )

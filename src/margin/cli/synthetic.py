@@ -9,8 +9,8 @@ import click
 
 @click.command(short_help="Write a synthetic exchange as a snapshot.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the snapshot.")
-@click.option("--accounts", type=click.IntRange(min=0), default=20_000, show_default=True, help="Number of accounts.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same exchange.")
+@click.option("--accounts", type=click.IntRange(min=1), default=20_000, show_default=True, help="Number of accounts.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="The same seed gives the same exchange.")
 @click.option("--overwrite", is_flag=True, help="Write into a folder that is not empty.")
 def synthetic(output: Path, accounts: int, seed: int, overwrite: bool) -> None:
     """Write a synthetic exchange: a market, accounts, open orders, and the illustrative parameters they need.
