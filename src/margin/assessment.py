@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from margin.ids import Coded, Ids, concat
 from margin.models.requirement import Prepared, Requirement, UnitResults
-from margin.pools.holdings import USD, Partition, PoolValue
+from margin.pools.holdings import MONEY, Partition, PoolValue
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -170,11 +170,11 @@ class Assessment:
         """
         r = self.results
         worst_unit, worst_scenario = self._worst()
-        n_currencies = len(self.market.currencies)
+        money, names = len(self.market.currencies), (*self.market.currencies, self.market.money)
         return {
             "account": self.book.accounts.take(r.account),
             "pool": self._pool_names(),
-            "currency": _named((*self.market.currencies, "USD"), np.where(r.currency == USD, n_currencies, r.currency)),
+            "currency": _named(names, np.where(r.currency == MONEY, money, r.currency)),
             "equity": r.equity,
             "collateral_value": r.initial_collateral,
             "unrealised_pnl": r.unrealised,

@@ -92,7 +92,7 @@ class Regime:
         if threads < 0 or (block is not None and block < 1):
             raise ValueError(f"threads={threads}, block={block}: threads must be 0 or more and block 1 or more")
         started = time.perf_counter()
-        encoded = Encoded.of(book, market)
+        encoded = Encoded.of(book, market.counted_in(self.pool.money))
         block = block or min(BLOCK, max(1, CELLS // max(1, len(encoded.currencies))))
         seconds = {"encode": time.perf_counter() - started}
         prepared = self.prepare(encoded)

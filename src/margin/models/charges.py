@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from margin import kernels
 from margin.by_name import ByName
-from margin.contracts import coin_per_contract, is_option
+from margin.contracts import coin_per_contract, coin_value, is_option
 from margin.lines import Lines, Segments
 from margin.market import Market
 from margin.pricing import black76
@@ -28,6 +28,9 @@ class Sensitivities:
 
     Attributes
     ----------
+    market : Market
+    used : ndarray of bool, shape (n_rows,)
+        Rows that occur.
     units : tuple of str
     unit : ndarray of int32, shape (n_rows,)
         Unit of each row, -1 where it has none.
@@ -46,6 +49,8 @@ class Sensitivities:
     option : ndarray of bool, shape (n_rows,)
     """
 
+    market: Market
+    used: NDArray[np.bool_]
     units: tuple[str, ...]
     unit: Codes
     holds_instruments: NDArray[np.bool_]
@@ -55,6 +60,48 @@ class Sensitivities:
     per_usd: Array
     years: Array
     option: NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls, market: Market, *, unit: Codes, units: tuple[str, ...], used: NDArray[np.bool_], delta: Array, in_usd: bool
+    ) -> Sensitivities:
+        """Sensitivities of the rows in use.
+
+        Parameters
+        ----------
+        market : Market
+            n instruments, m currencies.
+        unit : ndarray of int32, shape (n + m,)
+        units : tuple of str
+        used : ndarray of bool, shape (n + m,)
+        delta : ndarray of float64, shape (n,)
+            Coin per contract.
+        in_usd : bool
+            Whether pools count in one money, else in settlement currency.
+        """
+        n, none = len(market), np.zeros(len(market.currencies))
+        rows = np.flatnonzero(used[:n])
+        index = np.full(len(units), np.nan)
+        per_usd = np.ones(len(units))
+        index[unit[rows]] = market.index_price[rows]
+        if not in_usd:
+            settled = np.where(market.inverse, market.index_price, market.usd[market.settlement])
+            per_usd[unit[rows]] = 1.0 / settled[rows]
+        holds = np.zeros(len(units), dtype=np.bool_)
+        holds[unit[rows]] = True
+        return cls(
+            market=market,
+            used=used,
+            units=units,
+            unit=unit,
+            holds_instruments=holds,
+            delta=np.concatenate((np.where(used[:n], delta, 0.0), none)),
+            value=np.concatenate((coin_value(market, in_usd=in_usd), none)),
+            index=index,
+            per_usd=per_usd,
+            years=np.concatenate((market.years, none)),
+            option=np.concatenate((is_option(market), none.astype(np.bool_))),
+        )
 
     def parameter(self, values: ByName) -> Array:
         """A parameter by unit, nan for units without instruments; one nan more for rows without a unit (code -1)."""

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin import kernels
-from margin.contracts import coin_value, is_option
 from margin.errors import DataError
 from margin.lines import Lines, OrderLines, Segments, pool_sums, rank_rows, segments
 from margin.market import Market
@@ -75,7 +74,8 @@ class PortfolioModel:
         unit, units = self._units(market, in_usd=in_usd, used=used)
         used = used & (unit >= 0)
         scenarios = self.scenarios.table(units)
-        sensitivities = self._sensitivities(market, unit, units, in_usd=in_usd, used=used)
+        per_contract = deltas(market, option_delta=self.option_delta, window_minutes=self.settlement_window)
+        sensitivities = Sensitivities.of(market, unit=unit, units=units, used=used, delta=per_contract, in_usd=in_usd)
         leaf = _leaves(market, unit)
         per_usd, conversion = sensitivities.per_usd[:, None], 1.0 + scenarios.conversion
         in_coin = _counts_in_coin(market, unit, len(units), in_usd=in_usd)
@@ -112,33 +112,6 @@ class PortfolioModel:
         compact = np.full(len(names) + 1, -1, dtype=np.int32)
         compact[present] = np.arange(len(present), dtype=np.int32)
         return compact[code], tuple(names[c] for c in present)
-
-    def _sensitivities(
-        self, market: Market, unit: Codes, units: tuple[str, ...], *, in_usd: bool, used: NDArray[np.bool_]
-    ) -> Sensitivities:
-        n, m = len(market), len(used) - len(market)
-        rows = np.flatnonzero(used[:n])
-        index = np.full(len(units), np.nan)
-        per_usd = np.ones(len(units))
-        index[unit[rows]] = market.index_price[rows]
-        if not in_usd:
-            settled = np.where(market.inverse, market.index_price, market.usd[market.settlement])
-            per_usd[unit[rows]] = 1.0 / settled[rows]
-        holds = np.zeros(len(units), dtype=np.bool_)
-        holds[unit[rows]] = True
-        none = np.zeros(m)
-        per_contract = deltas(market, option_delta=self.option_delta, window_minutes=self.settlement_window)
-        return Sensitivities(
-            units=units,
-            unit=unit,
-            holds_instruments=holds,
-            delta=np.concatenate((np.where(used[:n], per_contract, 0.0), none)),
-            value=np.concatenate((coin_value(market, in_usd=in_usd), none)),
-            index=index,
-            per_usd=per_usd,
-            years=np.concatenate((market.years, none)),
-            option=np.concatenate((is_option(market), none.astype(np.bool_))),
-        )
 
 
 def _code_of(coin: str, market: Market) -> int:

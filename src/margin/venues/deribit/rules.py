@@ -112,14 +112,15 @@ def compose(mode: str, p: Parameters, options: Options) -> Regime:
     """Regime of an account mode from resolved parameters."""
     cross = mode.startswith("cross")
     portfolio = mode.endswith("portfolio")
+    haircut = ByName("haircut", lambda currency: p.number(f"currency.{currency}.haircut"))
     return Regime(
         name=f"deribit {mode}",
         pool=CrossPool() if cross else SegregatedPool(),
         model=(_cross_portfolio(p, options) if cross else _segregated_portfolio(p, options)) if portfolio else _standard(p),
         collateral=Collateral(
-            haircut=ByName("haircut", lambda currency: p.number(f"currency.{currency}.haircut")),
+            haircut=haircut if options.haircut_on == "both" else ByName("haircut", 0.0),
+            initial_haircut=None if options.haircut_on == "both" else haircut,
             counts_option_value=portfolio,
-            haircut_on=options.haircut_on,
         ),
         provenance={
             "as_of": p.as_of.isoformat(),
