@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from margin import kernels
+
+if TYPE_CHECKING:
+    from margin.market import Market
 
 Array = NDArray[np.float64]
 
@@ -65,6 +68,11 @@ def black76(forward: ArrayLike, strike: ArrayLike, years: ArrayLike, vol: ArrayL
     shape = arrays[0].shape
     price, delta = kernels.black76(*(np.ascontiguousarray(a).reshape(-1) for a in arrays))
     return Black76(price.reshape(shape), delta.reshape(shape))
+
+
+def discount_factors(market: Market) -> Array:
+    """Discount factor to the expiry of each instrument at its rate floored at zero, shape (n,); nan where it has no rate."""
+    return np.asarray(np.exp(-np.maximum(market.rate, 0.0) * market.years))
 
 
 def option_payoff(price: ArrayLike, strike: ArrayLike, sign: ArrayLike, *, inverse: bool = False) -> Array:
