@@ -277,6 +277,8 @@ def price_adjusted_delta(market: Market) -> Array:
 
 def settlement_decay(minutes_to_expiry: Array, window_minutes: float) -> Array:
     """Share of delta left while the settlement price is averaged: 1 before the window, then linearly down to 0 at expiry."""
+    if window_minutes == 0:
+        return np.ones_like(minutes_to_expiry)
     return np.clip(np.asarray(minutes_to_expiry) / window_minutes, 0.0, 1.0)
 
 

@@ -14,7 +14,7 @@ from margin.lines import Lines, OrderLines, Segments, pool_sums, rank_rows, segm
 from margin.market import Market
 from margin.models.charges import Charge, DeltaBasis, PreparedCharge, Sensitivities, black_delta, deltas
 from margin.models.combine import Factors
-from margin.models.fold import SignDiscount, check_rates
+from margin.models.fold import SignDiscount
 from margin.models.leaves import expiry_leaves, strike_leaves
 from margin.models.order_charges import OrderCharge, PreparedOrderCharge
 from margin.models.requirement import Requirement, UnitResults
@@ -23,6 +23,7 @@ from margin.models.shape import GainOffset
 from margin.models.shocks import VolShock
 from margin.models.stress import FoldedStress, NettedStress, Stress, UnitVectors
 from margin.models.valuation import Rows, pnl_table, value_table
+from margin.pricing import check_rates
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -69,6 +70,8 @@ class PortfolioModel:
     collateral_unit : callable or None
         Currency -> coin in whose unit its equity stands, None where it is no position. Where the field itself is None, collateral
         never is one.
+    admitted_units : tuple of str or None
+        The units that may be held, all if None.
     moves : callable
         Currency -> whether its equity moves with the price in the scenarios, or is only charged.
     worst_decimals, initial_decimals : int or None
@@ -88,6 +91,7 @@ class PortfolioModel:
     option_delta: DeltaBasis = black_delta
     settlement_window: float = 0.0
     collateral_unit: Callable[[str], str | None] | None = None
+    admitted_units: tuple[str, ...] | None = None
     moves: Callable[[str], bool] = lambda currency: True
     worst_decimals: int | None = None
     initial_decimals: int | None = None
@@ -154,10 +158,28 @@ class PortfolioModel:
                 if coin is not None:
                     code[n + c] = _code_of(coin, market)
         code[~used] = -1
+        if self.admitted_units is not None:
+            _refuse_others(market, names, code[:n], self.admitted_units)
         present = np.unique(code[code >= 0])
         compact = np.full(len(names) + 1, -1, dtype=np.int32)
         compact[present] = np.arange(len(present), dtype=np.int32)
         return compact[code], tuple(names[c] for c in present)
+
+
+def _refuse_others(market: Market, names: tuple[str, ...], code: Codes, units: tuple[str, ...]) -> None:
+    """Refuse instruments in use whose unit is not among the given ones."""
+    wrong = np.flatnonzero((code >= 0) & ~np.isin(code, [names.index(unit) for unit in units if unit in names]))
+    if len(wrong):
+        row = int(wrong[0])
+        raise DataError(
+            f"it stands in the unit {names[code[row]]}; this model margins {', '.join(units)} only",
+            table="instruments",
+            column="base",
+            row=row,
+            key={"instrument": market.instruments[row]},
+            count=len(wrong),
+            hint="Margin its accounts under the model of that unit.",
+        )
 
 
 def _code_of(coin: str, market: Market) -> int:

@@ -28,7 +28,7 @@ class Quoted:
     ----------
     vol : ndarray of float64
         Per year.
-    years : ndarray of float64
+    days : ndarray of float64
         To expiry.
     log_strike : ndarray of float64
         ``ln(strike / forward)``.
@@ -39,10 +39,15 @@ class Quoted:
     """
 
     vol: Array
-    years: Array
+    days: Array
     log_strike: Array
     unit: NDArray[np.int32]
     units: Sequence[str]
+
+    @property
+    def years(self) -> Array:
+        """Time to expiry in years."""
+        return self.days / DAYS_A_YEAR
 
 
 class VolShock(Protocol):
@@ -61,8 +66,8 @@ def scaled_range(vol_range: Array | float, days: Array | float, power: Array | f
 class RelativeVolShock:
     """Volatility moved by a fraction of itself that grows towards expiry.
 
-    With ``r = range * (reference_days / days) ** power``, where the power is `short_power` below the reference tenor and
-    `long_power` from it on::
+    With ``r = range * (reference_days / max(days, least_days)) ** power``, where the power is `short_power` up to the reference
+    tenor and `long_power` beyond it::
 
         up   = max(vol * (1 + r_up), minimum_up)
         down = max(vol * (1 - r_down), 0)
@@ -91,8 +96,9 @@ class RelativeVolShock:
     def shocked(self, options: Quoted) -> Array:
         """Shocked volatilities, shape (n, 3): columns `UP`, `SAME`, `DOWN`."""
         unit, units, vol = options.unit, options.units, options.vol
-        days = np.maximum(options.years * DAYS_A_YEAR, self.least_days)
-        power = np.where(days < self.reference_days, self.short_power.array(units)[unit], self.long_power.array(units)[unit])
+        days = np.maximum(options.days, self.least_days)
+        near = options.days <= self.reference_days
+        power = np.where(near, self.short_power.array(units)[unit], self.long_power.array(units)[unit])
         up = scaled_range(self.range_up.array(units)[unit], days, power, reference_days=self.reference_days)
         down = scaled_range(self.range_down.array(units)[unit], days, power, reference_days=self.reference_days)
         raised = np.maximum(vol * (1.0 + up), self.minimum_up.array(units)[unit])

@@ -155,7 +155,8 @@ def _options(
         np.ascontiguousarray(a[rows])
         for a in (market.forward, market.strike, market.years, market.vol, market.option_sign)
     )
-    vols = np.ascontiguousarray(shock.shocked(Quoted(vol, years, np.log(strike / forward), unit, units)))
+    days = (market.expiry[rows] - market.time) / np.timedelta64(1, "D")
+    vols = np.ascontiguousarray(shock.shocked(Quoted(vol, days, np.log(strike / forward), unit, units)))
     moving, code = _moving_forwards(unit, 1.0 - market.fixed_forward[rows] / forward)
     moves = scenarios.move[moving.astype(np.int32)[:, 0]] * moving[:, 1:]
     price = kernels.black76_grid(forward, strike, years, sign, vols, code, moves, scenarios.vol)
