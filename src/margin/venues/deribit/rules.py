@@ -34,7 +34,7 @@ from margin.models.shocks import VOL_MOVES, RelativeVolShock
 from margin.models.standard import StandardModel
 from margin.params import ACCEPTED, Day, Parameters
 from margin.pools import Collateral, CrossPool, SegregatedPool
-from margin.regime import Regime
+from margin.regime import Regime, with_overrides
 
 MODES = ("segregated_standard", "cross_standard", "segregated_portfolio", "cross_portfolio")
 
@@ -106,7 +106,8 @@ def regime(
     if mode not in MODES:
         message = f"no mode {mode!r}; available: {', '.join(MODES)}"
         raise ParameterError(message, name="mode", scope="arguments")
-    return compose(mode, parameters(as_of, params=params, accept=accept), options or Options())
+    resolved = parameters(as_of, params=params, accept=accept)
+    return with_overrides(resolved, lambda p: compose(mode, p, options or Options()))
 
 
 def compose(mode: str, p: Parameters, options: Options) -> Regime:

@@ -14,7 +14,7 @@ from typing import Literal
 from margin.errors import ParameterError
 from margin.params import ACCEPTED, Day, Parameters
 from margin.pools import Collateral, CrossPool
-from margin.regime import Regime
+from margin.regime import Regime, with_overrides
 from margin.venues.derive.portfolio import pm1_model, pm2_collateral, pm2_model
 
 MODES = ("pm1_eth", "pm1_btc", "pm2_eth", "pm2_btc", "pm2_sol", "pm2_hype")
@@ -88,7 +88,8 @@ def regime(
     if mode not in MODES:
         message = f"no mode {mode!r}; available: {', '.join(MODES)}"
         raise ParameterError(message, name="mode", scope="arguments")
-    return compose(mode, parameters(as_of, params=params, accept=accept, options=options), options or Options())
+    resolved = parameters(as_of, params=params, accept=accept, options=options)
+    return with_overrides(resolved, lambda p: compose(mode, p, options or Options()))
 
 
 def compose(mode: str, p: Parameters, options: Options) -> Regime:
