@@ -22,7 +22,7 @@ from margin.models.scenarios import Scenarios
 from margin.models.shape import GainOffset
 from margin.models.shocks import VolShock
 from margin.models.stress import FoldedStress, NettedStress, Stress, UnitVectors
-from margin.models.valuation import Rows, pnl_table, value_table
+from margin.models.valuation import PLAIN, Rows, Valuation, pnl_table, value_table
 from margin.pricing import check_rates
 
 Array = NDArray[np.float64]
@@ -59,8 +59,7 @@ class PortfolioModel:
     orders : OrderCharge or None
     fold : SignDiscount or None
         What happens to the value of each expiry before expiries are added up; None where P&L is added up as it is.
-    discounted : bool
-        Whether options are worth their discounted value, at the market's rate.
+    valuation : Valuation
     gains : GainOffset or None
         How gains count in the vectors that are reported; a worst loss is a loss, so it is not affected.
     option_delta : callable
@@ -86,7 +85,7 @@ class PortfolioModel:
     maintenance: Factors = field(default_factory=Factors)
     orders: OrderCharge | None = None
     fold: SignDiscount | None = None
-    discounted: bool = False
+    valuation: Valuation = PLAIN
     gains: GainOffset | None = None
     option_delta: DeltaBasis = black_delta
     settlement_window: float = 0.0
@@ -100,7 +99,7 @@ class PortfolioModel:
         """Price every used row under every scenario and take the parameters of the units in use."""
         unit, units = self._units(market, in_usd=in_usd, used=used)
         used = used & (unit >= 0)
-        if self.discounted:
+        if self.valuation.discounted:
             check_rates(market, used[: len(market)] & is_option(market))
         leaf = expiry_leaves(market, unit)
         strike = strike_leaves(market, leaf)
@@ -141,9 +140,9 @@ class PortfolioModel:
         table = self.scenarios.table(s.units)
         of_rows = Rows(unit=s.unit, units=s.units, used=moving)
         if self.fold is None:
-            pnl = pnl_table(market, table, self.vol_shock, of_rows, in_usd=in_usd, discounted=self.discounted)
+            pnl = pnl_table(market, table, self.vol_shock, of_rows, in_usd=in_usd, valuation=self.valuation)
             return NettedStress.of(table, pnl, s, in_usd=in_usd)
-        values = value_table(market, table, self.vol_shock, of_rows, in_usd=in_usd, discounted=self.discounted)
+        values = value_table(market, table, self.vol_shock, of_rows, in_usd=in_usd, valuation=self.valuation)
         return FoldedStress.of(table, values, self.fold, s, leaf)
 
     def _units(self, market: Market, *, in_usd: bool, used: NDArray[np.bool_]) -> tuple[Codes, tuple[str, ...]]:

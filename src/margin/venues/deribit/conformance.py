@@ -170,7 +170,7 @@ def volatility_shock(inputs: Inputs) -> Outputs:
 def _shocked_up(shock: RelativeVolShock, vol: float, days: float) -> float:
     only = np.zeros(1, dtype=np.int32)
     option = Quoted(np.array([vol]), np.array([days], dtype=np.float64), np.zeros(1), only, ("",))
-    return float(shock.shocked(option)[0, UP])
+    return float(shock.shocked(option)[0, shock.columns.index(UP)])
 
 
 def segregated_pm_account(inputs: Inputs) -> Outputs:
