@@ -19,7 +19,7 @@ import os
 
 import numpy as np
 
-from margin._reference import _check_count, _check_length, _dtypes
+from margin._kernel_checks import _check_count, _check_length, _dtypes, _tail_mass
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -675,3 +675,85 @@ def accumulate(start, row, quantity, table, n_scenarios):  # IN x 4
             for s in range(count):
                 profit[g, s] = total[s]
     return profits
+
+
+cdef inline bint _milder(const double *profit, int32_t a, int32_t b) noexcept nogil:
+    """Whether scenario a loses less than b; of equals the later one counts as the milder."""
+    return profit[a] > profit[b] or (profit[a] == profit[b] and a > b)
+
+
+cdef inline void _sink(int32_t *heap, int64_t n, int32_t s, const double *profit) noexcept nogil:
+    """Put s in the place of the root of a heap of n scenarios, the mildest on top."""
+    cdef int64_t at = 0, child = 1
+    while child < n:
+        child += child + 1 < n and _milder(profit, heap[child + 1], heap[child])
+        if not _milder(profit, heap[child], s):
+            break
+        heap[at] = heap[child]
+        at, child = child, 2 * child + 1
+    heap[at] = s
+
+
+cdef int64_t _worst(const double *profit, const double *weight, int64_t n, double limit, int32_t *heap) noexcept nogil:
+    """Gather the fewest worst scenarios that outweigh the limit, the mildest on top; their number, or -1 - s if s is nan."""
+    cdef int64_t s, at, count = 0
+    cdef double held = 0.0
+    for s in range(n):
+        if held > limit and profit[s] >= profit[heap[0]]:  # nearly always, once there are enough
+            continue
+        if profit[s] != profit[s]:
+            return -1 - s
+        if weight[s] == 0.0:
+            continue
+        at, count, held = count, count + 1, held + weight[s]
+        while at > 0 and _milder(profit, <int32_t>s, heap[(at - 1) >> 1]):
+            heap[at] = heap[(at - 1) >> 1]
+            at = (at - 1) >> 1
+        heap[at] = <int32_t>s
+        while count > 1 and held - weight[heap[0]] > limit:
+            held -= weight[heap[0]]
+            count -= 1
+            _sink(heap, count, heap[count], profit)
+    return count
+
+
+def tail(start, row, quantity, table, weight, level):  # IN x 5
+    """Value-at-risk, expected shortfall and worst loss of each group over weighted scenarios, and the first and last's scenario.
+
+    The definitions stand in the twin. Unlike in `stress`, losses are signed: a group that gains throughout has negative ones.
+    """
+    mass, limit = _tail_mass(weight, level)
+    _check_scenarios(start, row, quantity, table, len(weight))
+    cdef int64_t n = len(start) - 1, width = table.shape[1], n_scenarios = len(weight), g, count
+    losses, scenarios = np.zeros((3, n)), np.full((2, n), -1, np.int32)
+    if n == 0 or len(row) == 0:
+        return *losses, *scenarios
+    cdef const int64_t[::1] bounds = start
+    cdef const int32_t[::1] rows = row
+    cdef const double[::1] held = quantity, weights = weight
+    cdef const double[:, ::1] pnl = table
+    scratch = np.empty(width), np.empty(n_scenarios, np.int32)
+    cdef double[::1] total = scratch[0]
+    cdef int32_t[::1] heap = scratch[1]
+    cdef double[:, ::1] loss = losses  # OUT
+    cdef int32_t[:, ::1] scenario = scenarios  # OUT
+    cdef double part = mass, most = limit, edge, excess
+    cdef int32_t s
+    with nogil:
+        for g in range(n):
+            if bounds[g] == bounds[g + 1]:
+                continue
+            _chosen.combine(
+                bounds[g + 1] - bounds[g], &rows[0] + bounds[g], &held[0] + bounds[g], &pnl[0, 0], width, &total[0]
+            )
+            count = _worst(&total[0], &weights[0], n_scenarios, most, &heap[0])
+            s = <int32_t>(-1 - count) if count < 0 else heap[0]
+            scenario[0, g], edge, excess = s, total[s], 0.0
+            while count > 0:  # from the mildest to the worst
+                s, count = heap[0], count - 1
+                _sink(&heap[0], count, heap[count], &total[0])
+                if total[s] < edge:
+                    excess += weights[s] * (edge - total[s])
+            scenario[1, g] = s
+            loss[0, g], loss[1, g], loss[2, g] = 0.0 - edge, excess / part - edge, 0.0 - total[s]
+    return *losses, *scenarios
