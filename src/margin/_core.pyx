@@ -43,6 +43,10 @@ cdef extern from "kernels.h":
             int64_t n_lines, const int32_t *row, const double *quantity, const double *table, int64_t width, double *total,
         ) noexcept nogil
         double (*lowest)(int64_t n_scenarios, const double *profit, const double *relief, int32_t *scenario) noexcept nogil
+        void (*tail)(
+            int64_t n_scenarios, const double *profit, const double *weight, double mass, double limit, void *scratch,
+            double *losses, int32_t *scenarios,
+        ) noexcept nogil
 
     int margin_available(const margin_kernels **tables) noexcept nogil
 
@@ -677,46 +681,6 @@ def accumulate(start, row, quantity, table, n_scenarios):  # IN x 4
     return profits
 
 
-cdef inline bint _milder(const double *profit, int32_t a, int32_t b) noexcept nogil:
-    """Whether scenario a loses less than b; of equals the later one counts as the milder."""
-    return profit[a] > profit[b] or (profit[a] == profit[b] and a > b)
-
-
-cdef inline void _sink(int32_t *heap, int64_t n, int32_t s, const double *profit) noexcept nogil:
-    """Put s in the place of the root of a heap of n scenarios, the mildest on top."""
-    cdef int64_t at = 0, child = 1
-    while child < n:
-        child += child + 1 < n and _milder(profit, heap[child + 1], heap[child])
-        if not _milder(profit, heap[child], s):
-            break
-        heap[at] = heap[child]
-        at, child = child, 2 * child + 1
-    heap[at] = s
-
-
-cdef int64_t _worst(const double *profit, const double *weight, int64_t n, double limit, int32_t *heap) noexcept nogil:
-    """Gather the fewest worst scenarios that outweigh the limit, the mildest on top; their number, or -1 - s if s is nan."""
-    cdef int64_t s, at, count = 0
-    cdef double held = 0.0
-    for s in range(n):
-        if held > limit and profit[s] >= profit[heap[0]]:  # nearly always, once there are enough
-            continue
-        if profit[s] != profit[s]:
-            return -1 - s
-        if weight[s] == 0.0:
-            continue
-        at, count, held = count, count + 1, held + weight[s]
-        while at > 0 and _milder(profit, <int32_t>s, heap[(at - 1) >> 1]):
-            heap[at] = heap[(at - 1) >> 1]
-            at = (at - 1) >> 1
-        heap[at] = <int32_t>s
-        while count > 1 and held - weight[heap[0]] > limit:
-            held -= weight[heap[0]]
-            count -= 1
-            _sink(heap, count, heap[count], profit)
-    return count
-
-
 def tail(start, row, quantity, table, weight, level):  # IN x 5
     """Value-at-risk, expected shortfall and worst loss of each group over weighted scenarios, and the first and last's scenario.
 
@@ -724,36 +688,25 @@ def tail(start, row, quantity, table, weight, level):  # IN x 5
     """
     mass, limit = _tail_mass(weight, level)
     _check_scenarios(start, row, quantity, table, len(weight))
-    cdef int64_t n = len(start) - 1, width = table.shape[1], n_scenarios = len(weight), g, count
-    losses, scenarios = np.zeros((3, n)), np.full((2, n), -1, np.int32)
-    if n == 0 or len(row) == 0:
-        return *losses, *scenarios
-    cdef const int64_t[::1] bounds = start
-    cdef const int32_t[::1] rows = row
-    cdef const double[::1] held = quantity, weights = weight
-    cdef const double[:, ::1] pnl = table
-    scratch = np.empty(width), np.empty(n_scenarios, np.int32)
-    cdef double[::1] total = scratch[0]
-    cdef int32_t[::1] heap = scratch[1]
-    cdef double[:, ::1] loss = losses  # OUT
-    cdef int32_t[:, ::1] scenario = scenarios  # OUT
-    cdef double part = mass, most = limit, edge, excess
-    cdef int32_t s
+    cdef int64_t n = len(start) - 1
+    losses, scenarios = np.zeros((n, 3)), np.full((n, 2), -1, np.int32)
+    if n and len(row):
+        _tails(start, row, quantity, table, weight, mass, limit, losses, scenarios)
+    return *np.ascontiguousarray(losses.T), *np.ascontiguousarray(scenarios.T)
+
+
+cdef _tails(
+    const int64_t[::1] start, const int32_t[::1] row, const double[::1] quantity, const double[:, ::1] table,
+    const double[::1] weight, double mass, double limit, double[:, ::1] losses, int32_t[:, ::1] scenarios,  # OUT, OUT
+):
+    cdef int64_t g, width = table.shape[1], n_scenarios = weight.shape[0]
+    scratch = np.empty(width), np.empty(2 * n_scenarios)
+    cdef double[::1] total = scratch[0], heap = scratch[1]
     with nogil:
-        for g in range(n):
-            if bounds[g] == bounds[g + 1]:
+        for g in range(start.shape[0] - 1):
+            if start[g] == start[g + 1]:
                 continue
             _chosen.combine(
-                bounds[g + 1] - bounds[g], &rows[0] + bounds[g], &held[0] + bounds[g], &pnl[0, 0], width, &total[0]
+                start[g + 1] - start[g], &row[0] + start[g], &quantity[0] + start[g], &table[0, 0], width, &total[0]
             )
-            count = _worst(&total[0], &weights[0], n_scenarios, most, &heap[0])
-            s = <int32_t>(-1 - count) if count < 0 else heap[0]
-            scenario[0, g], edge, excess = s, total[s], 0.0
-            while count > 0:  # from the mildest to the worst
-                s, count = heap[0], count - 1
-                _sink(&heap[0], count, heap[count], &total[0])
-                if total[s] < edge:
-                    excess += weights[s] * (edge - total[s])
-            scenario[1, g] = s
-            loss[0, g], loss[1, g], loss[2, g] = 0.0 - edge, excess / part - edge, 0.0 - total[s]
-    return *losses, *scenarios
+            _chosen.tail(n_scenarios, &total[0], &weight[0], mass, limit, &heap[0], &losses[g, 0], &scenarios[g, 0])
