@@ -68,7 +68,8 @@ class StressedWeight:
     """A weight on stressed observations: ``(1 - weight) * margin + weight * margin of another model``.
 
     The second tool against procyclicality of Regulation (EU) 153/2013, Art. 28(1)(b): a weight of at least 25 % on stressed
-    observations in the look-back period. What it adds is negative where the stressed model asks for less.
+    observations in the look-back period. What it adds is negative where the stressed model asks for less. The weights of a
+    `History` that holds stressed scenarios beside current ones are the other way to the same end: one tail over both.
 
     Attributes
     ----------
