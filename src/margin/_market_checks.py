@@ -27,7 +27,7 @@ def _is(table: Columns, column: str, *names: str) -> Mask:
 
 
 def instruments(table: Columns, time: np.datetime64) -> None:
-    """Options have strike and type and nothing else has; what expires has an expiry after `time`; inverse settles in base."""
+    """Options have strike and type and nothing else has; what expires expires not before `time`; inverse settles in base."""
     option, dated = _is(table, "kind", "option"), _is(table, "kind", "option", "future")
     has_strike = ~np.isnan(table.number("strike"))
     has_type = table.coded("option_type").codes >= 0
@@ -40,8 +40,8 @@ def instruments(table: Columns, time: np.datetime64) -> None:
     table.reject("expiry", ~dated & ~np.isnat(expiry), "{value} is given for an instrument that does not expire", _LEAVE_EMPTY)
     table.reject(
         "expiry",
-        expiry <= time,
-        f"{{value}} is not after the market's time {time}",
+        expiry < time,
+        f"{{value}} is before the market's time {time}",
         "Remove expired instruments, their quotes and positions.",
     )
     inverse = _is(table, "contract", "inverse")
@@ -73,6 +73,11 @@ def quotes(table: Columns, option: Mask) -> None:
     table.reject(
         "mark", ~option & (table.number("mark") == 0.0), "{value} is not above zero", "Only options may be worth nothing."
     )
+    for name in ("fixed_forward", "rate", "forward_confidence", "rate_confidence"):
+        given = ~np.isnan(table.number(name))
+        table.reject(name, ~option & given, "{value} is given for an instrument that is no option", _LEAVE_EMPTY)
+    fixed = table.number("fixed_forward") > table.number("forward")
+    table.reject("fixed_forward", fixed, "{value} is more than the whole forward", "Give the part that is fixed.")
     crossed = table.number("min_price") > table.number("max_price")
     table.reject("max_price", crossed, "{value} is below min_price", "Give an order price band with min_price <= max_price.")
 
@@ -82,6 +87,8 @@ _REPLACEABLE = {
     "mark": ("quotes", "mark"),
     "forward": ("quotes", "forward"),
     "vol": ("quotes", "vol"),
+    "fixed_forward": ("quotes", "fixed_forward"),
+    "rate": ("quotes", "rate"),
     "min_price": ("quotes", "min_price"),
     "max_price": ("quotes", "max_price"),
     "contract_size": ("instruments", "contract_size"),
@@ -111,9 +118,11 @@ def replacement(market: Market, name: str, values: object, option: Mask) -> NDAr
     settled = np.zeros(len(market.currencies), dtype=np.bool_)
     settled[market.settlement] = True
     everywhere = np.ones(len(market), dtype=np.bool_)
-    needed = {"vol": option, "forward": option, "min_price": ~everywhere, "max_price": ~everywhere, "usd": settled}.get(
-        name, everywhere
-    )
+    nowhere = ~everywhere
+    needed = {
+        "vol": option, "forward": option, "fixed_forward": option, "rate": nowhere,
+        "min_price": nowhere, "max_price": nowhere, "usd": settled,
+    }.get(name, everywhere)  # fmt: skip
     if new.shape != needed.shape:
         problem = f"values of shape {new.shape} where shape {needed.shape} is needed"
         raise DataError(problem, table="market", column=name)

@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from itertools import accumulate as accumulated
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from margin._kernel_checks import (
-    _check_codes,
-    _check_count,
-    _check_length,
-    _check_lines,
-    _check_scenarios,
-    _check_signs,
-    _check_start,
-    _dtypes,
-    _tail_mass,
+from margin._checks import (
+    check_codes,
+    check_count,
+    check_length,
+    check_lines,
+    check_signs,
+    check_start,
+    dtypes,
 )
+from margin._reference_scenarios import accumulate, fold, segments, stress, stress_folded, tail
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -37,6 +35,24 @@ if TYPE_CHECKING:
     Int64 = npt.NDArray[np.int64]
     UInt8 = npt.NDArray[np.uint8]
 
+__all__ = [
+    "accumulate",
+    "black76",
+    "black76_grid",
+    "encode_bytes",
+    "encode_int64",
+    "fold",
+    "group",
+    "line_sums",
+    "lookup_bytes",
+    "lookup_int64",
+    "segment_sum",
+    "stress",
+    "stress_folded",
+    "tail",
+    "tiers",
+]
+
 SMALLEST_DEVIATION: Final = 1e-16
 """Below this ``vol * sqrt(years)`` an option is worth its intrinsic value (the difference is under 1e-16 of the forward)."""
 
@@ -46,19 +62,19 @@ SMALLEST_DEVIATION: Final = 1e-16
 
 def encode_bytes(data: UInt8, offsets: Int64) -> tuple[Int32, Int64]:
     """Number distinct byte strings in order of first occurrence; returns the codes and each code's first position."""
-    _dtypes(data=(data, "u1", 1), offsets=(offsets, "i8", 1))
+    dtypes(data=(data, "u1", 1), offsets=(offsets, "i8", 1))
     return _encode(_strings("offsets", data, offsets))
 
 
 def encode_int64(values: Int64) -> tuple[Int32, Int64]:
     """Number distinct integers in order of first occurrence; returns the codes and each code's first position."""
-    _dtypes(values=(values, "i8", 1))
+    dtypes(values=(values, "i8", 1))
     return _encode(values.tolist())
 
 
 def lookup_bytes(vocabulary_data: UInt8, vocabulary_offsets: Int64, data: UInt8, offsets: Int64) -> Int32:
     """Position of each byte string in a vocabulary, the first if it is there twice, -1 if it is missing."""
-    _dtypes(
+    dtypes(
         vocabulary_data=(vocabulary_data, "u1", 1),
         vocabulary_offsets=(vocabulary_offsets, "i8", 1),
         data=(data, "u1", 1),
@@ -70,7 +86,7 @@ def lookup_bytes(vocabulary_data: UInt8, vocabulary_offsets: Int64, data: UInt8,
 
 def lookup_int64(vocabulary: Int64, values: Int64) -> Int32:
     """Position of each integer in a vocabulary, the first if it is there twice, -1 if it is missing."""
-    _dtypes(vocabulary=(vocabulary, "i8", 1), values=(values, "i8", 1))
+    dtypes(vocabulary=(vocabulary, "i8", 1), values=(values, "i8", 1))
     return _lookup(vocabulary.tolist(), values.tolist())
 
 
@@ -94,7 +110,7 @@ def _lookup(vocabulary: Sequence[Hashable], keys: Sequence[Hashable]) -> Int32:
 
 
 def _strings(name: str, data: UInt8, offsets: Int64) -> list[bytes]:
-    _check_start(name, offsets, len(data))
+    check_start(name, offsets, len(data))
     text = data.tobytes()
     bounds = offsets.tolist()
     return [text[begin:end] for begin, end in pairwise(bounds)]
@@ -105,12 +121,12 @@ def _strings(name: str, data: UInt8, offsets: Int64) -> list[bytes]:
 
 def group(major: Int32, minor: Int32 | None, n_major: int) -> tuple[Int64, Int64]:
     """Stable order of lines by (major, minor), and where each major begins in it."""
-    _dtypes(major=(major, "i4", 1))
-    _check_count("n_major", n_major)
+    dtypes(major=(major, "i4", 1))
+    check_count("n_major", n_major)
     if minor is not None:
-        _dtypes(minor=(minor, "i4", 1))
-        _check_length("minor", minor, len(major))
-    _check_codes("major", major, n_major)
+        dtypes(minor=(minor, "i4", 1))
+        check_length("minor", minor, len(major))
+    check_codes("major", major, n_major)
     lines: list[list[int]] = [[] for _ in range(n_major)]
     for line, owner in enumerate(major.tolist()):
         lines[owner].append(line)
@@ -127,11 +143,11 @@ def group(major: Int32, minor: Int32 | None, n_major: int) -> tuple[Int64, Int64
 
 def segment_sum(start: Int64, values: Float) -> Float:
     """Sum of each segment's values, left to right."""
-    _dtypes(start=(start, "i8", 1), values=(values, "f8", 1))
-    _check_start("start", start, len(values))
+    dtypes(start=(start, "i8", 1), values=(values, "f8", 1))
+    check_start("start", start, len(values))
     numbers = values.tolist()
     sums = []
-    for segment in _segments(start):
+    for segment in segments(start):
         total = 0.0
         for line in segment:
             total += numbers[line]
@@ -141,14 +157,14 @@ def segment_sum(start: Int64, values: Float) -> Float:
 
 def line_sums(start: Int64, row: Int32, quantity: Float, coefficient: Float, side: int) -> Float:
     """Sum of quantity times the row's coefficient over each segment; side 1 longs only, -1 shorts only, 2 gross."""
-    _dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 1))
+    dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 1))
     if side not in {-1, 0, 1, 2}:
         message = f"side is {side}; expected 0 (net), 1 (long), -1 (short) or 2 (gross)"
         raise ValueError(message)
-    _check_lines(start, row, quantity, len(coefficient))
+    check_lines(start, row, quantity, len(coefficient))
     rows, quantities, coefficients = row.tolist(), quantity.tolist(), coefficient.tolist()
     sums = []
-    for segment in _segments(start):
+    for segment in segments(start):
         total = 0.0
         for line in segment:
             held = quantities[line]
@@ -174,7 +190,7 @@ def tiers(
     A table's tiers are ``table_start[t] .. table_start[t + 1]``, floors rising. The tier is the last with floor <= amount
     (closed "left") or floor < amount ("right"); the first if there is none.
     """
-    _dtypes(
+    dtypes(
         amount=(amount, "f8", 1),
         table=(table, "i4", 1),
         table_start=(table_start, "i4", 1),
@@ -186,12 +202,12 @@ def tiers(
     if closed not in {"left", "right"}:
         message = f"closed is {closed!r}; expected 'left' or 'right'"
         raise ValueError(message)
-    _check_length("table", table, len(amount))
+    check_length("table", table, len(amount))
     for name, column in (("rate", rate), ("slope", slope), ("deduction", deduction)):
-        _check_length(name, column, len(floor))
-    _check_start("table_start", table_start, len(floor))
+        check_length(name, column, len(floor))
+    check_start("table_start", table_start, len(floor))
     bounds, floors = table_start.tolist(), floor.tolist()
-    _check_codes("table", table, len(bounds) - 1)
+    check_codes("table", table, len(bounds) - 1)
     for begin, end in pairwise(bounds):
         for k in range(begin, end):
             if not (floors[k] == floors[k] if k == begin else floors[k - 1] < floors[k]):
@@ -221,9 +237,9 @@ def black76(forward: Float, strike: Float, years: Float, vol: Float, sign: Float
     """
     columns = {"forward": forward, "strike": strike, "years": years, "vol": vol, "sign": sign}
     for name, column in columns.items():
-        _dtypes(**{name: (column, "f8", 1)})
-        _check_length(name, column, len(forward))
-    _check_signs(sign)
+        dtypes(**{name: (column, "f8", 1)})
+        check_length(name, column, len(forward))
+    check_signs(sign)
     results = [_black76(*option) for option in zip(*(column.tolist() for column in columns.values()), strict=True)]
     price, delta = zip(*results, strict=True) if results else ((), ())
     return np.array(price, np.float64), np.array(delta, np.float64)
@@ -237,15 +253,15 @@ def black76_grid(
     Under scenario s option i has the forward ``forward[i] * (1 + move[unit[i], s])`` and the vol ``vols[i, vol_index[s]]``.
     """
     n, n_scenarios = len(forward), len(vol_index)
-    _dtypes(vols=(vols, "f8", 2), unit=(unit, "i4", 1), move=(move, "f8", 2), vol_index=(vol_index, "i4", 1))
+    dtypes(vols=(vols, "f8", 2), unit=(unit, "i4", 1), move=(move, "f8", 2), vol_index=(vol_index, "i4", 1))
     for name, column in (("forward", forward), ("strike", strike), ("years", years), ("sign", sign)):
-        _dtypes(**{name: (column, "f8", 1)})
-        _check_length(name, column, n)
-    _check_length("vols", vols, n)
-    _check_length("unit", unit, n)
-    _check_signs(sign)
-    _check_codes("unit", unit, len(move))
-    _check_codes("vol_index", vol_index, vols.shape[1])
+        dtypes(**{name: (column, "f8", 1)})
+        check_length(name, column, n)
+    check_length("vols", vols, n)
+    check_length("unit", unit, n)
+    check_signs(sign)
+    check_codes("unit", unit, len(move))
+    check_codes("vol_index", vol_index, vols.shape[1])
     if move.shape[1] != n_scenarios:
         message = f"move has {move.shape[1]} columns; expected {n_scenarios}, the length of vol_index"
         raise ValueError(message)
@@ -273,97 +289,3 @@ def _black76(forward: float, strike: float, years: float, vol: float, sign: floa
 
 def _normal(x: float) -> float:
     return math.erfc(-x / math.sqrt(2)) / 2
-
-
-# Scenarios
-
-
-def stress(
-    start: Int64, unit: Int32, row: Int32, quantity: Float, table: Float, relief: Float, n_scenarios: int
-) -> tuple[Float, Int32]:
-    """Worst loss of each group over the scenarios (a loss is positive, never below 0), and the scenario that gives it.
-
-    A group's P&L under scenario s is the sum of ``quantity * table[row, s]`` over its lines plus ``relief[unit, s]``.
-    The scenario is the first with the lowest P&L, -1 for a group without lines.
-    """
-    _dtypes(unit=(unit, "i4", 1), relief=(relief, "f8", 2))
-    _check_scenarios(start, row, quantity, table, n_scenarios)
-    _check_length("unit", unit, len(start) - 1)
-    _check_codes("unit", unit, len(relief))
-    if relief.shape[1] != table.shape[1]:
-        message = f"relief has {relief.shape[1]} columns; expected {table.shape[1]}, as many as table"
-        raise ValueError(message)
-    profit = accumulate(start, row, quantity, table, n_scenarios).tolist()
-    worst, scenario = [], []
-    for g, code in enumerate(unit.tolist()):
-        lowest, where = math.inf, -1
-        for s in range(n_scenarios):
-            value = profit[g][s] + float(relief[code, s])
-            if value < lowest or where < 0 or (math.isnan(value) and not math.isnan(lowest)):
-                lowest, where = value, s
-        worst.append(0.0 if lowest >= 0 else -lowest)
-        scenario.append(where if start[g] < start[g + 1] else -1)
-    return np.array(worst, np.float64), np.array(scenario, np.int32)
-
-
-def accumulate(start: Int64, row: Int32, quantity: Float, table: Float, n_scenarios: int) -> Float:
-    """P&L of each group under each scenario: the sum of ``quantity * table[row]`` over its lines."""
-    _check_scenarios(start, row, quantity, table, n_scenarios)
-    profit = []
-    for segment in _segments(start):
-        total = [0.0] * n_scenarios
-        for line in segment:
-            held = float(quantity[line])
-            values = table[row[line]].tolist()
-            total = [total[s] + held * values[s] for s in range(n_scenarios)]
-        profit.append(total)
-    return np.array(profit, np.float64).reshape(len(start) - 1, n_scenarios)
-
-
-def tail(
-    start: Int64, row: Int32, quantity: Float, table: Float, weight: Float, level: float
-) -> tuple[Float, Float, Float, Int32, Int32]:
-    """Value-at-risk, expected shortfall and worst loss of each group over weighted scenarios, and the first and last's scenario.
-
-    Scenarios are ordered by loss (the worst first, of equals the first), those of weight zero left out; their weights are
-    probabilities up to a common factor. With the tail ``1 - level`` of all weight:
-
-    - value-at-risk is the smallest loss x with P(loss > x) <= 1 - level, so the loss of the first scenario with which the worst
-      ones outweigh the tail. Of 1000 equal weights at 0.99 the 10 worst fill the tail and the 11th is the value-at-risk.
-    - expected shortfall is the mean of the worst ``1 - level``, the boundary scenario counted in part (Acerbi and Tasche, On the
-      coherence of expected shortfall, 2002), written as ``VaR + E[(loss - VaR)+] / (1 - level)`` (Rockafellar and Uryasev,
-      2000), so that it is never below VaR, not even by a rounding.
-
-    Losses are signed: negative for a group that gains throughout. A group without lines has losses 0 and scenarios -1. A
-    scenario that is nan makes everything nan and is reported.
-    """
-    mass, limit = _tail_mass(weight, level)
-    profit = accumulate(start, row, quantity, table, len(weight)).tolist()
-    weights = weight.tolist()
-    losses, scenarios = [], []
-    for segment, values in zip(_segments(start), profit, strict=True):
-        undefined = [s for s, value in enumerate(values) if math.isnan(value)]
-        if not segment:
-            losses.append((0.0, 0.0, 0.0))
-            scenarios.append((-1, -1))
-        elif undefined:
-            losses.append((math.nan, math.nan, math.nan))
-            scenarios.append((undefined[0], undefined[0]))
-        else:
-            order = sorted((s for s in range(len(values)) if weights[s] > 0), key=lambda s: (values[s], s))
-            held = accumulated(weights[s] for s in order)
-            last = next((k for k, mass_so_far in enumerate(held) if mass_so_far > limit), len(order) - 1)
-            edge, excess = values[order[last]], 0.0
-            for s in reversed(order[:last]):
-                if values[s] < edge:
-                    excess += weights[s] * (edge - values[s])
-            losses.append((0.0 - edge, excess / mass - edge, 0.0 - values[order[0]]))
-            scenarios.append((order[last], order[0]))
-    var, shortfall, worst = np.array(losses, np.float64).reshape(-1, 3).T.copy()
-    at, worst_at = np.array(scenarios, np.int32).reshape(-1, 2).T.copy()
-    return var, shortfall, worst, at, worst_at
-
-
-def _segments(start: Int64 | Int32) -> list[range]:
-    bounds = start.tolist()
-    return [range(begin, end) for begin, end in pairwise(bounds)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from margin.ids import Coded, Ids, concat
 from margin.models.requirement import Prepared, Requirement, UnitResults
-from margin.pools.holdings import USD, Partition, PoolValue
+from margin.pools.holdings import MONEY, Partition, PoolValue
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,6 +154,11 @@ class Assessment:
         return self.results.initial_collateral - self.results.initial
 
     @property
+    def excess(self) -> Array:
+        """Collateral less maintenance margin, what is left before liquidation, shape (n_rows,)."""
+        return self.results.maintenance_collateral - self.results.maintenance
+
+    @property
     def status(self) -> NDArray[np.int8]:
         """Position in `STATUSES` of each row."""
         r = self.results
@@ -170,11 +175,11 @@ class Assessment:
         """
         r = self.results
         worst_unit, worst_scenario = self._worst()
-        n_currencies = len(self.market.currencies)
+        money, names = len(self.market.currencies), (*self.market.currencies, self.market.money)
         return {
             "account": self.book.accounts.take(r.account),
             "pool": self._pool_names(),
-            "currency": _named((*self.market.currencies, "USD"), np.where(r.currency == USD, n_currencies, r.currency)),
+            "currency": _named(names, np.where(r.currency == MONEY, money, r.currency)),
             "equity": r.equity,
             "collateral_value": r.initial_collateral,
             "unrealised_pnl": r.unrealised,
@@ -187,6 +192,7 @@ class Assessment:
             "utilisation": _ratio(r.maintenance, r.maintenance_collateral),
             "initial_utilisation": _ratio(r.initial, r.initial_collateral),
             "available": self.available,
+            "excess": self.excess,
             "status": _named(STATUSES, self.status),
         }
 

@@ -68,7 +68,7 @@ class Encoded:
         return self.order_order[self.order_start[first] : self.order_start[last]]
 
     def used_rows(self, *, in_usd: bool) -> NDArray[np.bool_]:
-        """Instruments in positions or orders; where pools count in USD also currencies with equity. Shape (n + m,)."""
+        """Instruments in positions or orders; where pools count in one money also currencies with equity. Shape (n + m,)."""
         book, market, n = self.book, self.market, len(self.market)
         used = np.zeros(n + len(market.currencies), dtype=np.bool_)
         used[self.instrument_row] = True

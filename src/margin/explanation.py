@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from margin.assessment import Assessment
 from margin.lines import Lines
-from margin.models.portfolio import PreparedPortfolio, UnitVectors
+from margin.models.portfolio import PreparedPortfolio
+from margin.models.stress import UnitVectors
 
 if TYPE_CHECKING:
     from margin.book import Book
@@ -79,6 +80,7 @@ class Explanation:
 
 def explain(regime: Regime, book: Book, market: Market) -> Explanation:
     """Explain the requirement of a book that holds one account."""
+    regime = regime.of(book.accounts[0])
     assessment = regime.assess(book, market)
     columns = assessment.columns()
     lines = regime.group(assessment.encoded, assessment.prepared, 0, len(book.accounts))[2]

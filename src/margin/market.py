@@ -17,9 +17,11 @@ from margin.ids import Coded, Ids, merge
 from margin.tables import TABLES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from margin.columns import Columns
 
-__all__ = ["FUTURE", "OPTION", "PERPETUAL", "SPOT", "Market"]
+__all__ = ["DAYS_A_YEAR", "FUTURE", "OPTION", "PERPETUAL", "SPOT", "Market"]
 
 PERPETUAL, FUTURE, OPTION, SPOT = 0, 1, 2, 3
 
@@ -27,7 +29,10 @@ Array = NDArray[np.float64]
 Times = NDArray[np.datetime64]
 
 _KINDS = TABLES["instruments"]["kind"].choices
-_YEAR = np.timedelta64(365 * 86_400_000, "ms")
+DAYS_A_YEAR = 365
+"""Day count of all times to expiry."""
+
+_YEAR = np.timedelta64(DAYS_A_YEAR * 86_400_000, "ms")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -46,7 +51,11 @@ class Market:
         Settled in the base coin.
     currencies : tuple of str, length m
         Every code that occurs as base, quote or settlement currency or in the table of currencies.
-    usd : ndarray of float64, shape (m,), USD per unit
+    money : str
+        What `usd` counts in: USD, unless the market was `counted_in` another currency.
+    money_usd : float
+        USD per unit of `money`.
+    usd : ndarray of float64, shape (m,), `money` per unit
         NaN where not given; every settlement currency has one.
     base, quote, settlement : ndarray of int32, shape (n,)
         Codes into `currencies`.
@@ -70,6 +79,18 @@ class Market:
         The mark for all but options.
     vol : ndarray of float64, shape (n,), fraction per year
         NaN for all but options.
+    fixed_forward : ndarray of float64, shape (n,), quote currency per coin
+        Part of the forward that a settlement average has already fixed; only the rest moves.
+    rate : ndarray of float64, shape (n,), fraction per year
+        Interest rate to the expiry of an option, NaN where not given.
+    confidence : ndarray of float64, shape (n,)
+        Confidence in the mark, of options in their vol; a fraction, like the others.
+    forward_confidence, rate_confidence : ndarray of float64, shape (n,)
+        Confidence in forward and rate of options.
+    index_confidence : ndarray of float64, shape (n,)
+        Confidence in the price of the index.
+    currency_confidence : ndarray of float64, shape (m,)
+        Confidence in the price of each currency.
     min_price, max_price : ndarray of float64, shape (n,), as mark
         Order price band, NaN where there is none.
     """
@@ -79,6 +100,8 @@ class Market:
     kind: NDArray[np.int8]
     inverse: NDArray[np.bool_]
     currencies: tuple[str, ...]
+    money: str = "USD"
+    money_usd: float = 1.0
     usd: Array
     base: NDArray[np.int32]
     quote: NDArray[np.int32]
@@ -94,6 +117,13 @@ class Market:
     mark: Array
     forward: Array
     vol: Array
+    fixed_forward: Array
+    rate: Array
+    confidence: Array
+    forward_confidence: Array
+    rate_confidence: Array
+    index_confidence: Array
+    currency_confidence: Array
     min_price: Array
     max_price: Array
 
@@ -136,8 +166,15 @@ class Market:
         checks.instruments(instrument, at)
 
         ids = instrument.coded("instrument").vocabulary
-        codes, usd, (base, quoted, settlement) = _currencies(instrument, currency)
-        index_ids, index_code, index_price = _index_prices(instrument, index)
+        codes, of_currency, (base, quoted, settlement) = _currencies(instrument, currency)
+        usd = of_currency(currency.number("usd"), np.nan)
+        instrument.reject(
+            "settlement",
+            np.isnan(usd)[settlement],
+            "the settlement currency {value} has no USD price",
+            "Add it to currencies.",
+        )
+        index_ids, index_code = _indices(instrument, index)
         row, quoted_instrument = checks.match_quotes(instrument, quote)
         kind = _by_name(instrument.coded("kind"), dict(zip(_KINDS, range(4), strict=True)), np.int8)
         checks.quotes(quote, kind[quoted_instrument] == OPTION)
@@ -155,7 +192,7 @@ class Market:
             settlement=settlement,
             indices=index_ids,
             index=index_code,
-            index_price=index_price,
+            index_price=index.number("price")[index_code],
             contract_size=instrument.number("contract_size"),
             strike=instrument.number("strike"),
             option_sign=_by_name(instrument.coded("option_type"), {"call": 1.0, "put": -1.0}, np.float64),
@@ -164,6 +201,13 @@ class Market:
             mark=mark,
             forward=np.where(kind == OPTION, quote.number("forward")[row], mark),
             vol=quote.number("vol")[row],
+            fixed_forward=_given(quote, "fixed_forward", 0.0)[row],
+            rate=quote.number("rate")[row],
+            confidence=_given(quote, "confidence", 1.0)[row],
+            forward_confidence=_given(quote, "forward_confidence", 1.0)[row],
+            rate_confidence=_given(quote, "rate_confidence", 1.0)[row],
+            index_confidence=_given(index, "confidence", 1.0)[index_code],
+            currency_confidence=of_currency(_given(currency, "confidence", 1.0), 1.0),
             min_price=quote.number("min_price")[row],
             max_price=quote.number("max_price")[row],
         )
@@ -175,15 +219,32 @@ class Market:
         count = f"{len(self)} instrument{'' if len(self) == 1 else 's'}"
         return f"Market({np.datetime_as_string(self.time, unit='s')}, {count}, currencies {' '.join(self.currencies)})"
 
+    def counted_in(self, money: str) -> Market:
+        """The same market with the worth of currencies counted in one of them instead of in USD.
+
+        Raises
+        ------
+        DataError
+            If the currency has no USD price.
+        """
+        if money == self.money:
+            return self
+        usd = self.usd * self.money_usd
+        worth = 1.0 if money == "USD" else usd[self.currencies.index(money)] if money in self.currencies else np.nan
+        if np.isnan(worth):
+            problem = f"pools count in {money}, which has no USD price"
+            raise DataError(problem, table="currencies", column="usd", value=money, hint="Add its price.")
+        return dataclasses.replace(self, money=money, money_usd=float(worth), usd=usd / worth)
+
     def with_(self, **changes: object) -> Market:
         """A market with other prices or at another time.
 
         Parameters
         ----------
         **changes
-            ``time``, or arrays with one value per instrument for ``mark``, ``forward``, ``vol``, ``min_price``, ``max_price``,
-            ``contract_size``, ``index_price``, or one value per currency for ``usd``. Years follow the time, and the forward of
-            what is not an option follows its mark.
+            ``time``, or arrays with one value per instrument for ``mark``, ``forward``, ``vol``, ``fixed_forward``, ``rate``,
+            ``min_price``, ``max_price``, ``contract_size``, ``index_price``, or one value per currency for ``usd``. Years follow
+            the time, and the forward of what is not an option follows its mark.
 
         Raises
         ------
@@ -198,8 +259,8 @@ class Market:
         time = instant(changes.pop("time")) if "time" in changes else self.time
         new: dict[str, Any] = {name: checks.replacement(self, name, values, option) for name, values in changes.items()}
         new["forward"] = np.where(option, new.get("forward", self.forward), new.get("mark", self.mark))
-        if (self.expiry <= time).any():
-            row = int(np.argmax(self.expiry <= time))
+        if (self.expiry < time).any():
+            row = int(np.argmax(self.expiry < time))
             problem = f"{self.instruments[row]!r} has expired at {time}"
             raise DataError(problem, table="market", column="time", value=time)
         return dataclasses.replace(self, time=time, years=_years(self.expiry, time), **new)
@@ -216,23 +277,28 @@ def _years(expiry: Times, time: np.datetime64) -> Array:
     return np.where(np.isnat(expiry), 0.0, years)
 
 
-def _currencies(instrument: Columns, currency: Columns) -> tuple[tuple[str, ...], Array, list[NDArray[np.int32]]]:
-    """All currency codes, their USD prices, and the codes of base, quote and settlement of each instrument."""
+def _given(table: Columns, column: str, otherwise: float) -> Array:
+    values = table.number(column)
+    return np.where(np.isnan(values), otherwise, values)
+
+
+def _currencies(
+    instrument: Columns, currency: Columns
+) -> tuple[tuple[str, ...], Callable[[Array, float], Array], list[NDArray[np.int32]]]:
+    """All currency codes, a column of the table of currencies by code, and the codes of base, quote and settlement."""
     named = [instrument.coded(column) for column in ("base", "quote", "settlement")]
     vocabulary, (given, *codes) = merge(currency.coded("currency"), *named)
-    usd = np.full(len(vocabulary), np.nan)
-    usd[given] = currency.number("usd")
-    instrument.reject(
-        "settlement",
-        np.isnan(usd)[codes[2]],
-        "the settlement currency {value} has no USD price",
-        "Add it to currencies.",
-    )
-    return tuple(map(str, vocabulary)), usd, codes
+
+    def by_code(values: Array, otherwise: float) -> Array:
+        column = np.full(len(vocabulary), otherwise)
+        column[given] = values
+        return column
+
+    return tuple(map(str, vocabulary)), by_code, codes
 
 
-def _index_prices(instrument: Columns, index: Columns) -> tuple[tuple[str, ...], NDArray[np.int32], Array]:
-    """Names of the indices, the index of each instrument and its price."""
+def _indices(instrument: Columns, index: Columns) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Names of the indices, and the index of each instrument."""
     coded = instrument.coded("index")
     base, quote = instrument.coded("base"), instrument.coded("quote")
     names = coded.vocabulary.to_list()
@@ -254,4 +320,4 @@ def _index_prices(instrument: Columns, index: Columns) -> tuple[tuple[str, ...],
             count=int((code < 0).sum()),
             hint='Add it to indices; an instrument that names no index has "<base>_<quote>".',
         )
-    return tuple(map(str, index.coded("index").vocabulary)), code, index.number("price")[code]
+    return tuple(map(str, index.coded("index").vocabulary)), code

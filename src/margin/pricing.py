@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from margin import kernels
+from margin.errors import DataError
+
+if TYPE_CHECKING:
+    from margin.market import Market
 
 Array = NDArray[np.float64]
 
@@ -67,6 +71,38 @@ def black76(forward: ArrayLike, strike: ArrayLike, years: ArrayLike, vol: ArrayL
     return Black76(price.reshape(shape), delta.reshape(shape))
 
 
+def discount_factors(market: Market) -> Array:
+    """Discount factor to the expiry of each instrument at its rate floored at zero, shape (n,); nan where it has no rate."""
+    return np.asarray(np.exp(-np.maximum(market.rate, 0.0) * market.years))
+
+
+def model_marks(market: Market, *, discounted: bool = False) -> Array:
+    """Marks with those of options replaced by their Black-76 value at forward and volatility, shape (n,).
+
+    Settlement currency per coin, like `Market.mark`: in coin for an inverse option.
+
+    Parameters
+    ----------
+    market : Market
+    discounted : bool
+        Whether to discount at the market's rates; an option without a rate is then refused.
+
+    Raises
+    ------
+    DataError
+        If an option has no rate.
+    """
+    option = market.option_sign != 0
+    rows = np.flatnonzero(option)
+    if discounted:
+        check_rates(market, option)
+    inputs = (market.forward, market.strike, market.years, market.vol, market.option_sign)
+    value = black76(*(column[rows] for column in inputs)).price * (discount_factors(market)[rows] if discounted else 1.0)
+    mark = market.mark.copy()
+    mark[rows] = np.where(market.inverse[rows], value / market.forward[rows], value)
+    return mark
+
+
 def option_payoff(price: ArrayLike, strike: ArrayLike, sign: ArrayLike, *, inverse: bool = False) -> Array:
     """Payoff of a European option at expiry, for one coin of underlying.
 
@@ -88,3 +124,19 @@ def option_payoff(price: ArrayLike, strike: ArrayLike, sign: ArrayLike, *, inver
     delivery = np.asarray(price, dtype=np.float64)
     intrinsic = np.maximum(np.asarray(sign) * (delivery - np.asarray(strike, dtype=np.float64)), 0.0)
     return np.asarray(intrinsic / delivery if inverse else intrinsic)
+
+
+def check_rates(market: Market, options: NDArray[np.bool_]) -> None:
+    """Refuse options without an interest rate, where a rule needs one."""
+    wrong = np.flatnonzero(options & np.isnan(market.rate))
+    if len(wrong):
+        row = int(wrong[0])
+        raise DataError(
+            "an option needs an interest rate under this model",
+            table="quotes",
+            column="rate",
+            row=row,
+            key={"instrument": market.instruments[row]},
+            count=len(wrong),
+            hint="Give it as a fraction per year; 0 where there is none.",
+        )

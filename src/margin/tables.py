@@ -36,6 +36,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "finite": Rule(np.isfinite, "{value} is not a finite number", "Remove the rows or give numbers."),
         "positive": Rule(lambda v: v > 0.0, "{value} is not above zero", "Give a number above zero."),
         "non_negative": Rule(lambda v: v >= 0.0, "{value} is negative", "Give zero or a number above."),
+        "fraction": Rule(lambda v: (v >= 0.0) & (v <= 1.0), "{value} is not between 0 and 1", "Give a fraction."),
     }
 )
 
@@ -98,6 +99,12 @@ def _optional(name: str, kind: Kind, meaning: str, unit: str = "", **more: Any) 
     return Column(name, kind, meaning, unit, required=False, **more)
 
 
+def _confidence(name: str, of: str) -> Column:
+    return _optional(
+        name, "number", f"confidence of the feed in {of}, by default 1", "fraction", rule="fraction", nullable=True
+    )
+
+
 _ACCOUNT = Column("account", "id", "the account")
 _INSTRUMENT = Column("instrument", "id", "the instrument")
 
@@ -145,6 +152,18 @@ _QUOTES = Table(
             rule="positive",
             nullable=True,
         ),
+        _optional(
+            "fixed_forward",
+            "number",
+            "part of the forward that a settlement average has already fixed, by default 0; options only",
+            "quote currency per coin",
+            rule="non_negative",
+            nullable=True,
+        ),
+        _optional("rate", "number", "interest rate to the expiry; options only", "fraction per year", nullable=True),
+        _confidence("confidence", "the mark, of an option in its vol"),
+        _confidence("forward_confidence", "the forward; options only"),
+        _confidence("rate_confidence", "the rate; options only"),
         _optional("min_price", "number", "lowest order price allowed", "as mark", rule="non_negative", nullable=True),
         _optional("max_price", "number", "highest order price allowed", "as mark", rule="positive", nullable=True),
     ),
@@ -156,13 +175,18 @@ _INDICES = Table(
     (
         Column("index", "text", "the price index"),
         Column("price", "number", "its price", "quote currency per coin", rule="positive"),
+        _confidence("confidence", "the price"),
     ),
     key=("index",),
 )
 
 _CURRENCIES = Table(
     "currencies",
-    (Column("currency", "text", "the currency"), Column("usd", "number", "its price", "USD per unit", rule="positive")),
+    (
+        Column("currency", "text", "the currency"),
+        Column("usd", "number", "its price", "USD per unit", rule="positive"),
+        _confidence("confidence", "the price"),
+    ),
     key=("currency",),
 )
 

@@ -230,10 +230,10 @@ MALFORMED = [
     ),
     (whole("instruments.expiry", pa.array([1.5] * 4)), "instruments.expiry: the column holds double, not times."),
     (
-        put("instruments.expiry", 1, "2026-02-15T08:00:00Z"),
+        put("instruments.expiry", 1, "2026-02-15T07:59:59Z"),
         (
             "instruments.expiry, row 1 (instrument 'BTC-27MAR26'): "
-            "2026-02-15T08:00:00.000 is not after the market's time 2026-02-15T08:00:00.000. Remove expired"
+            "2026-02-15T07:59:59.000 is before the market's time 2026-02-15T08:00:00.000. Remove expired"
         ),
     ),
     # Between the columns of the market

@@ -109,7 +109,7 @@ def test_with_replaces_and_follows(tables: Tables) -> None:
         ({"usd": [NAN, 1.0, 1.0, 1.0]}, "market.usd, row 0 (currency 'BTC'): nan is not a finite number"),
         ({"index_price": [1.0, 1.0, 2.0, 2.0]}, "market.index_price, row 0 (instrument 'BTC-PERPETUAL'): 1.0 is not the price"),
         ({"kind": [0, 0, 0, 0]}, "market: 'kind' cannot be replaced. Columns are time, mark, forward, vol,"),
-        ({"time": "2026-03-27T08:00:00Z"}, "market.time: 'BTC-27MAR26' has expired at 2026-03-27T08:00:00.000"),
+        ({"time": "2026-03-27T08:00:01Z"}, "market.time: 'BTC-27MAR26' has expired at 2026-03-27T08:00:01.000"),
         ({"time": "2026-03-27"}, "time: '2026-03-27' has no time of day"),
     ],
 )

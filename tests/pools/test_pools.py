@@ -76,7 +76,7 @@ def test_haircut_applies_to_what_is_positive(market, model):
     both = Regime("cross", CrossPool(), model, Collateral(haircut)).assess(book, market).results
     assert both.initial_collateral[0] == both.maintenance_collateral[0] == pytest.approx(0.9 * 70000 - 1960 + 100)
     assert both.equity[0] == pytest.approx(70000 - 1960 + 100)
-    initial = Regime("cross", CrossPool(), model, Collateral(haircut, haircut_on="initial")).assess(book, market).results
+    initial = Regime("cross", CrossPool(), model, Collateral(initial_haircut=haircut)).assess(book, market).results
     assert initial.initial_collateral[0] == both.initial_collateral[0]
     assert initial.maintenance_collateral[0] == both.equity[0]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin.assessment import LIQUIDATION, STATUSES, Assessment
-from margin.pools.holdings import USD
+from margin.pools.holdings import MONEY
 
 Array = NDArray[np.float64]
 
@@ -144,8 +144,8 @@ def summarise(snapshot: Path, output: Path, assessment: Assessment, columns: Map
 
 def _usd_of_rows(assessment: Assessment) -> Array:
     """USD per unit of each row's currency."""
-    currency = assessment.results.currency
-    return np.where(currency == USD, 1.0, assessment.market.usd[currency])
+    currency, market = assessment.results.currency, assessment.market
+    return np.where(currency == MONEY, 1.0, market.usd[currency]) * market.money_usd
 
 
 def _accounts_by_status(assessment: Assessment) -> dict[str, int]:
@@ -168,7 +168,7 @@ def _totals(assessment: Assessment, usd: Array) -> tuple[CurrencyTotal, ...]:
         here = r.currency == code
         totals.append(
             CurrencyTotal(
-                currency="USD" if code == USD else assessment.market.currencies[code],
+                currency=assessment.market.money if code == MONEY else assessment.market.currencies[code],
                 pools=int(here.sum()),
                 equity=float(r.equity[here].sum()),
                 initial_margin=float(r.initial[here].sum()),

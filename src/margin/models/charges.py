@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from margin import kernels
 from margin.by_name import ByName
-from margin.contracts import coin_per_contract, is_option
+from margin.contracts import coin_per_contract, coin_value, is_option
 from margin.lines import Lines, Segments
 from margin.market import Market
 from margin.pricing import black76
@@ -19,7 +19,8 @@ from margin.pricing import black76
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
-ALL, LONG, SHORT = 0, 1, -1
+ALL, LONG, SHORT, GROSS = 0, 1, -1, 2
+"""Which lines `kernels.line_sums` counts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +29,13 @@ class Sensitivities:
 
     Attributes
     ----------
+    market : Market
+    in_usd : bool
+        Whether pools count in the market's money, else in settlement currency.
+    used : ndarray of bool, shape (n_rows,)
+        Rows that occur.
+    strike : ndarray of int32, shape (n_rows,)
+        Code of (unit, settlement currency, expiry, strike) of each row.
     units : tuple of str
     unit : ndarray of int32, shape (n_rows,)
         Unit of each row, -1 where it has none.
@@ -46,8 +54,12 @@ class Sensitivities:
     option : ndarray of bool, shape (n_rows,)
     """
 
+    market: Market
+    in_usd: bool
+    used: NDArray[np.bool_]
     units: tuple[str, ...]
     unit: Codes
+    strike: Codes
     holds_instruments: NDArray[np.bool_]
     delta: Array
     value: Array
@@ -55,6 +67,59 @@ class Sensitivities:
     per_usd: Array
     years: Array
     option: NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls,
+        market: Market,
+        *,
+        unit: Codes,
+        units: tuple[str, ...],
+        strike: Codes,
+        used: NDArray[np.bool_],
+        delta: Array,
+        in_usd: bool,
+    ) -> Sensitivities:
+        """Sensitivities of the rows in use.
+
+        Parameters
+        ----------
+        market : Market
+            n instruments, m currencies.
+        unit : ndarray of int32, shape (n + m,)
+        units : tuple of str
+        strike : ndarray of int32, shape (n + m,)
+        used : ndarray of bool, shape (n + m,)
+        delta : ndarray of float64, shape (n,)
+            Coin per contract.
+        in_usd : bool
+            Whether pools count in one money, else in settlement currency.
+        """
+        n, none = len(market), np.zeros(len(market.currencies))
+        rows = np.flatnonzero(used[:n])
+        index = np.full(len(units), np.nan)
+        per_usd = np.ones(len(units))
+        index[unit[rows]] = market.index_price[rows]
+        if not in_usd:
+            settled = np.where(market.inverse, market.index_price, market.usd[market.settlement])
+            per_usd[unit[rows]] = 1.0 / settled[rows]
+        holds = np.zeros(len(units), dtype=np.bool_)
+        holds[unit[rows]] = True
+        return cls(
+            market=market,
+            in_usd=in_usd,
+            used=used,
+            units=units,
+            unit=unit,
+            strike=strike,
+            holds_instruments=holds,
+            delta=np.concatenate((np.where(used[:n], delta, 0.0), none)),
+            value=np.concatenate((coin_value(market, in_usd=in_usd), none)),
+            index=index,
+            per_usd=per_usd,
+            years=np.concatenate((market.years, none)),
+            option=np.concatenate((is_option(market), none.astype(np.bool_))),
+        )
 
     def parameter(self, values: ByName) -> Array:
         """A parameter by unit, nan for units without instruments; one nan more for rows without a unit (code -1)."""
@@ -113,8 +178,7 @@ class ExpiryDeltaCharge:
 
         def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
             by_leaf = kernels.line_sums(leaves.start, lines.row, lines.quantity, coefficient, ALL)
-            inside = np.searchsorted(leaves.start, units.start).astype(np.int64)
-            return kernels.segment_sum(inside, np.abs(by_leaf))
+            return kernels.segment_sum(leaves.inside(units), np.abs(by_leaf))
 
         return amount
 
@@ -213,6 +277,8 @@ def price_adjusted_delta(market: Market) -> Array:
 
 def settlement_decay(minutes_to_expiry: Array, window_minutes: float) -> Array:
     """Share of delta left while the settlement price is averaged: 1 before the window, then linearly down to 0 at expiry."""
+    if window_minutes == 0:
+        return np.ones_like(minutes_to_expiry)
     return np.clip(np.asarray(minutes_to_expiry) / window_minutes, 0.0, 1.0)
 
 

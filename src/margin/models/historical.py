@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from margin import kernels
-from margin.contracts import coin_value, is_option
+from margin.contracts import is_option
 from margin.lines import Lines, OrderLines, Segments, pool_sums, rank_rows, segments
 from margin.market import Market
 from margin.models.charges import Sensitivities
 from margin.models.history import History
 from margin.models.joint_valuation import joint_pnl_table, underlyings
+from margin.models.leaves import expiry_leaves, strike_leaves
 from margin.models.order_charges import OrderCharge, PreparedOrderCharge
 from margin.models.requirement import Requirement, UnitResults
 from margin.models.tail_measure import EXPECTED_SHORTFALL, LiquidityHorizons, TailMeasure
+from margin.models.valuation import PLAIN, Valuation
+from margin.pricing import check_rates
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -49,7 +52,9 @@ class HistoricalModel:
         None where the moves of the history count as they are.
     collateral_unit : callable or None
         Currency -> coin of the history that moves its equity, None where it is not shocked. Where the field itself is None,
-        collateral is never shocked. Only pools that count in USD hold shocked collateral.
+        collateral is never shocked. Only pools that count in one money hold shocked collateral.
+    valuation : Valuation
+        How prices move and what options are worth; by default every price by the move of its coin, without discounting.
 
     Notes
     -----
@@ -64,6 +69,7 @@ class HistoricalModel:
     orders: OrderCharge | None
     liquidity: LiquidityHorizons | None = None
     collateral_unit: Callable[[str], str | None] | None = None
+    valuation: Valuation = PLAIN
 
     def __post_init__(self) -> None:
         for name in ("initial_factor", "maintenance_factor"):
@@ -82,7 +88,9 @@ class HistoricalModel:
         """
         history = self.history
         underlying = underlyings(market, history, collateral_unit=self.collateral_unit, used=used)
-        pnl = joint_pnl_table(market, history, underlying, in_usd=in_usd)
+        if self.valuation.discounted:
+            check_rates(market, (underlying[: len(market)] >= 0) & is_option(market))
+        pnl = joint_pnl_table(market, history, underlying, in_usd=in_usd, valuation=self.valuation)
         heaviest_first = np.argsort(-history.weight, kind="stable")  # few enter the tail of an account after the heavy ones
         pnl[:, : history.n_scenarios] = pnl[:, heaviest_first]
         everything = np.ones(len(history.names), dtype=np.bool_)
@@ -105,24 +113,16 @@ def _prepared_orders(
     """The order rule for one market, coins as its units; what it cannot know here (deltas, money per USD) is nan."""
     if orders is None:
         return None
-    n, m = len(market), len(underlying) - len(market)
-    rows = np.flatnonzero(underlying[:n] >= 0)
-    held = np.zeros(len(history.names), dtype=np.bool_)
-    held[underlying[rows]] = True
-    index = np.full(len(history.names), np.nan)
-    index[underlying[rows]] = market.index_price[rows]
-    none = np.zeros(m)
-    sensitivities = Sensitivities(
-        units=history.names,
+    sensitivities = Sensitivities.of(
+        market,
         unit=underlying,
-        holds_instruments=held,
-        delta=np.full(n + m, np.nan),
-        value=np.concatenate((coin_value(market, in_usd=in_usd), none)),
-        index=index,
-        per_usd=np.full(len(history.names), np.nan),
-        years=np.concatenate((market.years, none)),
-        option=np.concatenate((is_option(market), none.astype(np.bool_))),
+        units=history.names,
+        strike=strike_leaves(market, expiry_leaves(market, underlying)),
+        used=underlying >= 0,
+        delta=np.full(len(market), np.nan),
+        in_usd=in_usd,
     )
+    sensitivities = replace(sensitivities, per_usd=np.full(len(history.names), np.nan))
     return orders.prepare(market, sensitivities, in_usd=in_usd)
 
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from margin import kernels
-from margin.contracts import coin_per_contract, is_option, settlement_value
 from margin.errors import DataError
 from margin.market import Market
 from margin.models.history import History
-from margin.pricing import black76
+from margin.models.scenarios import ScenarioTable
+from margin.models.shocks import Quoted
+from margin.models.valuation import PLAIN, Rows, Valuation, pnl_table
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
-Rows = NDArray[np.int64]
-
-CELLS = 1 << 21
-"""Most (option, scenario) cells repriced at once, which bounds memory beside the table itself."""
+Places = NDArray[np.int64]
 
 
 def underlyings(
@@ -63,14 +61,13 @@ def underlyings(
     return out
 
 
-def joint_pnl_table(market: Market, history: History, underlying: Codes, *, in_usd: bool) -> Array:
+def joint_pnl_table(
+    market: Market, history: History, underlying: Codes, *, in_usd: bool, valuation: Valuation = PLAIN
+) -> Array:
     """P&L of one contract (or of one unit of currency) under each joint scenario, in the pool's currency.
 
-    At the relative move x of its underlying a linear future or perpetual gains ``x`` of its value and an inverse one
-    ``x / (1 + x)`` of its size in coin. Options are repriced by Black-76 at the shocked forward and volatility with unchanged
-    time, against their own model value at the recorded volatility; the change of volatility is read off the history at the
-    option's tenor and moneyness. Where pools count in USD, coin is valued at the shocked index, quote currency at its USD price.
-    A unit of currency gains ``x`` of its USD price.
+    Every row moves as `pnl_table` says, at the move of its underlying; the change of an option's volatility is read off the
+    history at its tenor and moneyness.
 
     Parameters
     ----------
@@ -81,51 +78,45 @@ def joint_pnl_table(market: Market, history: History, underlying: Codes, *, in_u
     underlying : ndarray of int32, shape (n + m,)
         Column of the history that moves each row, -1 for rows that stay zero.
     in_usd : bool
-        Count in USD, else in settlement currency.
+        Count in the market's money, else in settlement currency.
+    valuation : Valuation
 
     Returns
     -------
     ndarray of float64, shape (n + m, W)
         W is S padded as `kernels.aligned_table` does; the padding is zero.
     """
-    n, n_scenarios = len(market), history.n_scenarios
-    table = kernels.aligned_table(len(underlying), n_scenarios)
     moves = np.ascontiguousarray(history.price.T)
-    coin, worth = coin_per_contract(market), settlement_value(market)
-    option = is_option(market)
-    for row in np.flatnonzero(underlying[:n] >= 0):
-        if not option[row]:
-            move = moves[underlying[row]]
-            table[row, :n_scenarios] = coin[row] * (move / (1.0 + move) if market.inverse[row] else market.mark[row] * move)
-    options = np.flatnonzero(option & (underlying[:n] >= 0))
-    for part in np.array_split(options, -(-len(options) * n_scenarios // CELLS) or 1):
-        if len(part):
-            table[part, :n_scenarios] = _options(market, history, moves, part, underlying[part])
-    if in_usd:
-        for row in np.flatnonzero(underlying[:n] >= 0):
-            table[row, :n_scenarios] *= worth[row] * (1.0 + moves[underlying[row]] if market.inverse[row] else 1.0)
-    for row in np.flatnonzero(underlying[n:] >= 0) + n:
-        table[row, :n_scenarios] = market.usd[row - n] * moves[underlying[row]]
-    return table
-
-
-def _options(market: Market, history: History, moves: Array, rows: Rows, underlying: Codes) -> Array:
-    """P&L of options in settlement currency, shape (len(rows), S)."""
-    forward, strike, years, vol, sign = (
-        np.ascontiguousarray(a[rows])
-        for a in (market.forward, market.strike, market.years, market.vol, market.option_sign)
+    shock = HistoryVolShock(history)
+    scenarios = ScenarioTable(
+        move=moves,
+        vol=shock.columns,
+        weight=np.ones_like(moves),
+        conversion=moves,
+        relief=np.zeros_like(moves),
+        n_regular=history.n_scenarios,
+        absolute=np.zeros(history.n_scenarios, dtype=np.bool_),
     )
-    days = (market.expiry[rows] - market.time) / np.timedelta64(1, "D")
-    moneyness = np.log(strike / forward) / np.sqrt(years)
-    vols = vol[:, None] * (1.0 + vol_changes(history, underlying, days, moneyness))
-    scenario = np.arange(history.n_scenarios, dtype=np.int32)
-    price = kernels.black76_grid(forward, strike, years, sign, vols, underlying, moves, scenario)
-    base = black76(forward, strike, years, vol, sign).price
-    inverse = market.inverse[rows, None]
-    unit = np.where(inverse, forward[:, None], 1.0)  # an inverse option is worth coin: its value over the forward
-    shocked = unit * np.where(inverse, 1.0 + moves[underlying], 1.0)
-    per_coin: Array = price / shocked - base[:, None] / unit
-    return market.contract_size[rows, None] * per_coin
+    rows = Rows(underlying, history.names, underlying >= 0)
+    return pnl_table(market, scenarios, shock, rows, in_usd=in_usd, valuation=valuation)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HistoryVolShock:
+    """Volatility moved as it did in each scenario of a history, whose columns are the units of the options."""
+
+    history: History
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """One move for each scenario, named by its number."""
+        return tuple(map(str, range(self.history.n_scenarios)))
+
+    def shocked(self, options: Quoted) -> Array:
+        """Shocked volatilities, shape (n, S); an option that expires now has no moneyness and takes that of the money."""
+        root = np.sqrt(options.years)
+        moneyness = np.divide(options.log_strike, root, out=np.zeros(len(root)), where=root > 0)
+        return options.vol[:, None] * (1.0 + vol_changes(self.history, options.unit, options.days, moneyness))
 
 
 def vol_changes(history: History, underlying: Codes, days: Array, moneyness: Array) -> Array:
@@ -156,7 +147,7 @@ def vol_changes(history: History, underlying: Codes, days: Array, moneyness: Arr
     return out
 
 
-def _between(nodes: Array, x: Array) -> tuple[Rows, Array]:
+def _between(nodes: Array, x: Array) -> tuple[Places, Array]:
     """Last node at or below each x (the first if there is none), and how far x is on the way to the next one, 0 to 1."""
     at = np.clip(np.searchsorted(nodes, x, side="right") - 1, 0, max(len(nodes) - 2, 0))
     if len(nodes) == 1:

@@ -1,15 +1,16 @@
-"""Which shocks are applied: a price x volatility grid, and extended moves beyond it."""
+"""Which shocks are applied: a price x volatility grid, extended moves beyond it, or a list of scenarios."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from margin.by_name import ByName
-from margin.models.shocks import DOWN, SAME, UP, VOL_MOVES
+from margin.models.shocks import DOWN, SAME, UP
 
 Array = NDArray[np.float64]
 
@@ -22,8 +23,8 @@ class ScenarioTable:
     ----------
     move : ndarray of float64, shape (U, S)
         Relative price move, > -1.
-    vol : ndarray of int32, shape (S,)
-        Column of the shocked volatilities: `UP`, `SAME` or `DOWN`.
+    vol : tuple of str, length S
+        What volatilities do: `UP`, `SAME`, ...
     weight : ndarray of float64, shape (U, S)
         Share of the P&L that counts.
     conversion : ndarray of float64, shape (U, S)
@@ -32,14 +33,17 @@ class ScenarioTable:
         USD by which a loss or a gain is dampened towards zero.
     n_regular : int
         The first so many scenarios are the grid, the others the extended moves.
+    absolute : ndarray of bool, shape (S,)
+        Scenarios in which every leaf of a unit counts at its loss, minus the absolute value of its P&L.
     """
 
     move: Array
-    vol: NDArray[np.int32]
+    vol: tuple[str, ...]
     weight: Array
     conversion: Array
     relief: Array
     n_regular: int
+    absolute: NDArray[np.bool_]
 
     @property
     def n_scenarios(self) -> int:
@@ -48,8 +52,66 @@ class ScenarioTable:
 
     def label(self, unit: int, scenario: int) -> str:
         """A scenario in words: ``price -16 %, vol up``."""
-        kind = "price" if scenario < self.n_regular else "extended price"
-        return f"{kind} {100 * self.move[unit, scenario]:+.4g} %, {VOL_MOVES[self.vol[scenario]]}"
+        regular, weight = scenario < self.n_regular, self.weight[unit, scenario]
+        kind, part = "price" if regular else "extended price", f", weight {weight:.4g}" if regular and weight != 1 else ""
+        return f"{kind} {100 * self.move[unit, scenario]:+.4g} %, vol {self.vol[scenario]}{part}"
+
+
+class Scenarios(Protocol):
+    """Which shocks a model applies."""
+
+    def table(self, units: Sequence[str]) -> ScenarioTable:
+        """Scenarios of the named units; raises `ParameterError` where a unit has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One shock.
+
+    Attributes
+    ----------
+    move : float
+        Relative price move, > -1.
+    vol : str
+        What volatilities do.
+    weight : float
+        Share of the P&L that counts.
+    absolute : bool
+        Every leaf of a unit counts at its loss.
+    """
+
+    move: float
+    vol: str = SAME
+    weight: float = 1.0
+    absolute: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListedScenarios:
+    """Scenarios listed one by one, the same for every unit.
+
+    Attributes
+    ----------
+    scenarios : tuple of Scenario
+    """
+
+    scenarios: tuple[Scenario, ...]
+
+    def table(self, units: Sequence[str]) -> ScenarioTable:
+        """The list, once for each unit."""
+        move, weight = (
+            np.tile(np.array([getattr(s, name) for s in self.scenarios], dtype=np.float64), (len(units), 1))
+            for name in ("move", "weight")
+        )
+        return ScenarioTable(
+            move=move,
+            vol=tuple(s.vol for s in self.scenarios),
+            weight=weight,
+            conversion=move,
+            relief=np.zeros_like(move),
+            n_regular=len(self.scenarios),
+            absolute=np.array([s.absolute for s in self.scenarios], dtype=np.bool_),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +126,13 @@ class PriceVolGrid:
         Largest relative move, by unit.
     steps : int
         Price steps on each side of zero.
-    vol : tuple of int
+    vol : tuple of str
         Volatility moves within a price move.
     """
 
     price_range: ByName
     steps: int
-    vol: tuple[int, ...] = (UP, SAME, DOWN)
+    vol: tuple[str, ...] = (UP, SAME, DOWN)
 
     def moves(self, units: Sequence[str]) -> Array:
         """Price moves, shape (len(units), 2 * steps + 1)."""
@@ -119,8 +181,9 @@ class ScenarioSet:
     def table(self, units: Sequence[str]) -> ScenarioTable:
         """Scenarios of the named units; raises `ParameterError` where a unit has no range."""
         moves = np.repeat(self.grid.moves(units), len(self.grid.vol), axis=1)
-        vol = np.tile(np.array(self.grid.vol, dtype=np.int32), 2 * self.grid.steps + 1)
-        regular = ScenarioTable(moves, vol, np.ones_like(moves), moves, np.zeros_like(moves), moves.shape[1])
+        vol = self.grid.vol * (2 * self.grid.steps + 1)
+        n = moves.shape[1]
+        regular = ScenarioTable(moves, vol, np.ones_like(moves), moves, np.zeros_like(moves), n, np.zeros(n, dtype=np.bool_))
         return regular if self.extended is None else self._with_extended(regular, self.extended, units)
 
     def _with_extended(self, regular: ScenarioTable, extended: ExtendedMoves, units: Sequence[str]) -> ScenarioTable:
@@ -131,9 +194,10 @@ class ScenarioSet:
         relief = (np.maximum(multiple, 1.0) - 1.0) * extended.dampener.array(units)[:, None]
         return ScenarioTable(
             move=np.hstack((regular.move, moves)),
-            vol=np.concatenate((regular.vol, np.full(len(extended.moves), UP, dtype=np.int32))),
+            vol=regular.vol + (UP,) * len(extended.moves),
             weight=np.hstack((regular.weight, weight)),
             conversion=np.hstack((regular.conversion, np.sign(moves) * price_range)),
             relief=np.hstack((regular.relief, relief)),
             n_regular=regular.n_regular,
+            absolute=np.concatenate((regular.absolute, np.zeros(len(extended.moves), dtype=np.bool_))),
         )

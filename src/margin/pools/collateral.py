@@ -67,26 +67,30 @@ class Collateral:
     ----------
     haircut : ByName
         Fraction taken off a positive amount, by currency. A currency that is held and has no haircut is refused.
+    initial_haircut : ByName or None
+        The same against the initial margin; None where it is `haircut` too.
     tiers : Mapping of str to DiscountTiers
-        Currencies with incremental tiers, which then take the place of the haircut.
+        Currencies with incremental tiers, which then take the place of the haircuts.
     counts_option_value : bool
         Whether the market value of options is part of the collateral, or only of the equity.
-    haircut_on : {"both", "initial"}
-        Whether the haircut lowers the collateral for both margins or for the initial margin only.
+    priced_in : {"money", "usd"}
+        Whether collateral counts at its worth in the pool's money, or at its USD price as if that money were worth a dollar.
     """
 
     haircut: ByName = field(default_factory=lambda: ByName("haircut", 0.0))
+    initial_haircut: ByName | None = None
     tiers: Mapping[str, DiscountTiers] = field(default_factory=dict)
     counts_option_value: bool = True
-    haircut_on: Literal["both", "initial"] = "both"
+    priced_in: Literal["money", "usd"] = "money"
 
-    def discounted(self, amount: Array, currencies: Sequence[str]) -> Array:
-        """Amounts after haircuts, in units of each currency.
+    def discounted(self, amount: Array, currencies: Sequence[str], haircut: ByName) -> Array:
+        """Amounts after a haircut (or the tiers), in units of each currency.
 
         Parameters
         ----------
         amount : ndarray of float64, shape (n_accounts, n_currencies)
         currencies : sequence of str, length n_currencies
+        haircut : ByName
 
         Raises
         ------
@@ -97,6 +101,6 @@ class Collateral:
         for c in np.flatnonzero((amount > 0).any(axis=0)):
             column, name = amount[:, c], currencies[int(c)]
             positive = np.maximum(column, 0.0)
-            kept = self.tiers[name].value(positive) if name in self.tiers else positive * (1.0 - self.haircut.of(name))
+            kept = self.tiers[name].value(positive) if name in self.tiers else positive * (1.0 - haircut.of(name))
             counted[:, c] = np.where(column > 0, kept, column)
         return counted

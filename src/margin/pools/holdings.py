@@ -15,8 +15,8 @@ Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 
-USD = -1
-"""Currency code of amounts in USD."""
+MONEY = -1
+"""Currency code of amounts in the money that a whole account counts in."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +83,7 @@ class Partition:
     name : ndarray of int32, shape (n_pools,)
         ``i`` for the pool of instrument i, ``n_instruments + c`` for the pool of currency c, -1 for a pool of the whole account.
     currency : ndarray of int32, shape (n_pools,)
-        Currency that the pool counts in; -1 (`USD`) for USD.
+        Currency that the pool counts in; -1 (`MONEY`) for the money of the whole account.
     """
 
     position_pool: Codes
@@ -121,7 +121,11 @@ class Pool(Protocol):
 
     @property
     def in_usd(self) -> bool:
-        """Whether pools count in USD, else in settlement currency."""
+        """Whether pools count in one money for all currencies, else in settlement currency."""
+
+    @property
+    def money(self) -> str:
+        """That money; the currency in which the market's prices of currencies are counted."""
 
     def partition(self, holdings: Holdings, market: Market) -> Partition:
         """Assign positions and orders to pools."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,8 @@ class IsolatedPool:
     What is not assigned stays in one pool for each currency of the account. Rows of the same account and instrument share a pool.
     """
 
-    in_usd: bool = False
+    money: ClassVar[str] = "USD"
+    in_usd: ClassVar[bool] = False
 
     def partition(self, holdings: Holdings, market: Market) -> Partition:
         """One pool for each (account, instrument) with a position or an order, then one for each (account, currency) balance."""

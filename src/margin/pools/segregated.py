@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from margin.pools.holdings import Holdings, Partition, PoolValue
 class SegregatedPool:
     """Collateral of one currency backs only the positions that settle in it; nothing is converted, nothing discounted."""
 
-    in_usd: bool = False
+    money: ClassVar[str] = "USD"
+    in_usd: ClassVar[bool] = False
 
     def partition(self, holdings: Holdings, market: Market) -> Partition:
         """One pool for each (account, currency) with a balance, a position or an order."""

@@ -22,6 +22,7 @@ from margin.models.charges import (
     black_delta,
     price_adjusted_delta,
 )
+from margin.models.combine import Factors
 from margin.models.options import MoneynessMargin
 from margin.models.order_charges import WorseSideCharge
 from margin.models.orders import OptionFee
@@ -29,11 +30,11 @@ from margin.models.portfolio import PortfolioModel
 from margin.models.rates import RateTable
 from margin.models.scenarios import ExtendedMoves, PriceVolGrid, ScenarioSet
 from margin.models.shape import GainOffset
-from margin.models.shocks import VOL_MOVES, RelativeVolShock
+from margin.models.shocks import RelativeVolShock
 from margin.models.standard import StandardModel
 from margin.params import ACCEPTED, Day, Parameters
 from margin.pools import Collateral, CrossPool, SegregatedPool
-from margin.regime import Regime
+from margin.regime import Regime, with_overrides
 
 MODES = ("segregated_standard", "cross_standard", "segregated_portfolio", "cross_portfolio")
 
@@ -105,21 +106,23 @@ def regime(
     if mode not in MODES:
         message = f"no mode {mode!r}; available: {', '.join(MODES)}"
         raise ParameterError(message, name="mode", scope="arguments")
-    return compose(mode, parameters(as_of, params=params, accept=accept), options or Options())
+    resolved = parameters(as_of, params=params, accept=accept)
+    return with_overrides(resolved, lambda p: compose(mode, p, options or Options()))
 
 
 def compose(mode: str, p: Parameters, options: Options) -> Regime:
     """Regime of an account mode from resolved parameters."""
     cross = mode.startswith("cross")
     portfolio = mode.endswith("portfolio")
+    haircut = ByName("haircut", lambda currency: p.number(f"currency.{currency}.haircut"))
     return Regime(
         name=f"deribit {mode}",
         pool=CrossPool() if cross else SegregatedPool(),
         model=(_cross_portfolio(p, options) if cross else _segregated_portfolio(p, options)) if portfolio else _standard(p),
         collateral=Collateral(
-            haircut=ByName("haircut", lambda currency: p.number(f"currency.{currency}.haircut")),
+            haircut=haircut if options.haircut_on == "both" else ByName("haircut", 0.0),
+            initial_haircut=None if options.haircut_on == "both" else haircut,
             counts_option_value=portfolio,
-            haircut_on=options.haircut_on,
         ),
         provenance={
             "as_of": p.as_of.isoformat(),
@@ -205,7 +208,6 @@ def _portfolio(
         return p.number(f"currency.{currency(unit)}.extended_dampener")
 
     price_range = of_pair("price_range")
-    vols = {name.removeprefix("vol "): code for code, name in enumerate(VOL_MOVES)}
     factor = p.number("general.mm_factor")
     decimals = int(p.number("general.margin_decimals"))
     return PortfolioModel(
@@ -213,7 +215,7 @@ def _portfolio(
             grid=PriceVolGrid(
                 price_range=price_range,
                 steps=int(p.number("general.buckets_count")),
-                vol=tuple(vols[str(name)] for name in _names(p, "general.standard_vol_scenarios")),
+                vol=tuple(str(name) for name in _names(p, "general.standard_vol_scenarios")),
             ),
             extended=ExtendedMoves(
                 moves=p.numbers("general.extended_moves"),
@@ -233,7 +235,7 @@ def _portfolio(
         gains=GainOffset(of_currency("pnl_offset"), of_currency("max_offsetable_pnl")),
         charges=_charges(of_pair, of_currency),
         orders=WorseSideCharge(share=1 - factor, price_range=price_range),
-        maintenance_factor=factor,
+        maintenance=Factors(factor),
         option_delta=black_delta if options.option_delta == "black" else price_adjusted_delta,
         settlement_window=p.number("settlement.window_minutes"),
         collateral_unit=collateral_unit,

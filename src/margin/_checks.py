@@ -1,4 +1,4 @@
-"""Checks of what kernels are given: the compiled ones and their slow twins refuse the same input in the same words."""
+"""Checks of the kernels' arguments, with one wording for the compiled kernels and for their plain Python twins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     Int64 = npt.NDArray[np.int64]
 
 
-def _dtypes(**arguments: tuple[Any, str, int]) -> None:
+def dtypes(**arguments: tuple[Any, str, int]) -> None:
+    """Kind, dimensions and contiguity of every array."""
     for name, (array, dtype, dimensions) in arguments.items():
         if not isinstance(array, np.ndarray):
             message = f"{name} is a {type(array).__name__}; expected an array"
@@ -25,19 +26,22 @@ def _dtypes(**arguments: tuple[Any, str, int]) -> None:
             raise ValueError(message)
 
 
-def _check_count(name: str, count: int) -> None:
+def check_count(name: str, count: int) -> None:
+    """A number of things is not negative."""
     if count < 0:
         message = f"{name} is {count}; expected 0 or more"
         raise ValueError(message)
 
 
-def _check_length(name: str, array: npt.NDArray[Any], expected: int) -> None:
+def check_length(name: str, array: npt.NDArray[Any], expected: int) -> None:
+    """An array has as many items as another."""
     if len(array) != expected:
         message = f"{name} has {len(array)} items; expected {expected}"
         raise ValueError(message)
 
 
-def _check_start(name: str, start: Int64 | Int32, limit: int) -> None:
+def check_start(name: str, start: Int64 | Int32, limit: int) -> None:
+    """Offsets do not fall and stay inside."""
     if len(start) == 0:
         message = f"{name} has 0 items; expected at least 1"
         raise ValueError(message)
@@ -49,35 +53,80 @@ def _check_start(name: str, start: Int64 | Int32, limit: int) -> None:
         lowest = value
 
 
-def _check_codes(name: str, codes: Int32, bound: int) -> None:
+def check_codes(name: str, codes: Int32, bound: int) -> None:
+    """Codes stay below a bound."""
     for position, code in enumerate(codes.tolist()):
         if not 0 <= code < bound:
             message = f"{name}[{position}] is {code}; expected 0 <= {name}[{position}] < {bound}"
             raise ValueError(message)
 
 
-def _check_lines(start: Int64, row: Int32, quantity: Float, n_rows: int) -> None:
-    _check_length("quantity", quantity, len(row))
-    _check_start("start", start, len(row))
-    _check_codes("row", row, n_rows)
+def check_lines(start: Int64, row: Int32, quantity: Float, n_rows: int) -> None:
+    """Lines of segments: quantities, offsets and rows."""
+    check_length("quantity", quantity, len(row))
+    check_start("start", start, len(row))
+    check_codes("row", row, n_rows)
 
 
-def _check_scenarios(start: Int64, row: Int32, quantity: Float, table: Float, n_scenarios: int) -> None:
-    _dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), table=(table, "f8", 2))
+def check_scenarios(start: Int64, row: Int32, quantity: Float, table: Float, n_scenarios: int) -> None:
+    """Lines and the table whose rows they add up."""
+    dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), table=(table, "f8", 2))
     width = table.shape[1]
     if width % 8 or not 0 <= n_scenarios <= width:
         message = f"table has {width} columns for {n_scenarios} scenarios; expected a multiple of 8, at least as many"
         raise ValueError(message)
-    _check_lines(start, row, quantity, len(table))
+    check_lines(start, row, quantity, len(table))
 
 
-def _tail_mass(weight: Float, level: float) -> tuple[float, float]:
+def check_signs(sign: Float) -> None:
+    """Signs of options."""
+    for position, value in enumerate(sign.tolist()):
+        if value not in {1.0, -1.0}:
+            message = f"sign[{position}] is {value!r}; expected 1.0 (call) or -1.0 (put)"
+            raise ValueError(message)
+
+
+def check_folds(
+    unit_start: Int64,
+    unit: Int32,
+    leaf: Int32,
+    base: Float,
+    gain: Float,
+    loss: Float,
+    absolute: Float,
+    weight: Float,
+    table: Float,
+    n_leaves: int,
+) -> None:
+    """Shapes of what is folded: offsets of groups into leaves, factors by leaf, weights by unit and scenario."""
+    dtypes(
+        unit_start=(unit_start, "i8", 1),
+        unit=(unit, "i4", 1),
+        leaf=(leaf, "i4", 1),
+        base=(base, "f8", 1),
+        gain=(gain, "f8", 1),
+        loss=(loss, "f8", 1),
+        absolute=(absolute, "f8", 1),
+        weight=(weight, "f8", 2),
+        table=(table, "f8", 2),
+    )
+    check_length("unit", unit, len(unit_start) - 1)
+    check_length("leaf", leaf, n_leaves)
+    check_length("base", base, len(table))
+    check_length("loss", loss, len(gain))
+    check_length("absolute", absolute, table.shape[1])
+    if weight.shape[1] != table.shape[1]:
+        message = f"weight has {weight.shape[1]} columns; expected {table.shape[1]}, as many as table"
+        raise ValueError(message)
+
+
+def tail_mass(weight: Float, level: float) -> tuple[float, float]:
     """Weight of the tail, and the most weight that still counts as inside it.
 
     Sums of weights are rounded, and so is 1 - level: ten times 0.001 must not fill a tail of 1 - 0.99 less than exactly, nor
     more. Masses that differ by less than 1e-9 of the tail count as equal.
     """
-    _dtypes(weight=(weight, "f8", 1))
+    dtypes(weight=(weight, "f8", 1))
     if not 0 < level < 1:
         message = f"level is {level!r}; expected 0 < level < 1"
         raise ValueError(message)
@@ -92,10 +141,3 @@ def _tail_mass(weight: Float, level: float) -> tuple[float, float]:
         raise ValueError(message)
     mass = (1 - level) * total
     return mass, mass * (1 + 1e-9)
-
-
-def _check_signs(sign: Float) -> None:
-    for position, value in enumerate(sign.tolist()):
-        if value not in {1.0, -1.0}:
-            message = f"sign[{position}] is {value!r}; expected 1.0 (call) or -1.0 (put)"
-            raise ValueError(message)
