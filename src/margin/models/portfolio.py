@@ -101,6 +101,9 @@ class PortfolioModel:
         used = used & (unit >= 0)
         if self.valuation.discounted:
             check_rates(market, used[: len(market)] & is_option(market))
+        moves = np.ones(len(used), dtype=np.bool_)
+        for c in np.flatnonzero(used[len(market) :]):
+            moves[len(market) + c] = self.moves(market.currencies[c])
         leaf = expiry_leaves(market, unit)
         strike = strike_leaves(market, leaf)
         sensitivities = Sensitivities.of(
@@ -109,6 +112,7 @@ class PortfolioModel:
             units=units,
             strike=strike,
             used=used,
+            moves=moves,
             delta=deltas(market, option_delta=self.option_delta, window_minutes=self.settlement_window),
             in_usd=in_usd,
         )
@@ -134,11 +138,8 @@ class PortfolioModel:
     ) -> Stress:
         """The scenarios with the worth of every row under them, folded or not."""
         s = sensitivities
-        moving = used.copy()
-        for c in np.flatnonzero(used[len(market) :]):
-            moving[len(market) + c] = self.moves(market.currencies[c])
         table = self.scenarios.table(s.units)
-        of_rows = Rows(unit=s.unit, units=s.units, used=moving)
+        of_rows = Rows(unit=s.unit, units=s.units, used=used & s.moves)
         if self.fold is None:
             pnl = pnl_table(market, table, self.vol_shock, of_rows, in_usd=in_usd, valuation=self.valuation)
             return NettedStress.of(table, pnl, s, in_usd=in_usd)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from margin import kernels
 from margin.contracts import coin_per_contract, is_option, settlement_value
-from margin.market import Market
+from margin.market import DAYS_A_YEAR, Market
 from margin.models.scenarios import ScenarioTable
 from margin.models.shocks import Quoted, VolShock, vol_columns
 from margin.pricing import black76, discount_factors
@@ -212,3 +212,33 @@ def _worth(market: Market, scenarios: ScenarioTable, rows: NDArray[np.int64], un
         coin = shocked / (1.0 + scenarios.conversion[at])
         money = np.ones((len(rows), 1))
     return np.where(market.inverse[rows, None], coin, money)
+
+
+def option_pnl(market: Market, rows: NDArray[np.int64], move: Array, *, in_usd: bool, days: float = 0.0) -> Array:
+    """P&L of one contract of options whose forwards move alone, at unchanged volatility and index, in the pool's currency.
+
+    Parameters
+    ----------
+    market : Market
+    rows : ndarray of int64, shape (k,)
+        Options.
+    move : ndarray of float64, shape (k, S)
+        Relative move of each one's forward.
+    in_usd : bool
+        Count in the market's money, else in settlement currency.
+    days : float
+        Days that pass; an option does not pass its expiry.
+
+    Returns
+    -------
+    ndarray of float64, shape (k, S)
+    """
+    forward, strike, years, vol, sign = (
+        column[rows, None] for column in (market.forward, market.strike, market.years, market.vol, market.option_sign)
+    )
+    base = black76(forward, strike, years, vol, sign).price
+    moved = forward * (1.0 + move)
+    price = black76(moved, strike, np.maximum(years - days / DAYS_A_YEAR, 0.0), vol, sign).price
+    per_coin = np.where(market.inverse[rows, None], price / moved - base / forward, price - base)
+    worth = market.contract_size * (settlement_value(market) if in_usd else 1.0)
+    return np.asarray(worth[rows, None] * per_coin)
