@@ -9,10 +9,23 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from itertools import accumulate as accumulated
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from margin._kernel_checks import (
+    _check_codes,
+    _check_count,
+    _check_length,
+    _check_lines,
+    _check_scenarios,
+    _check_signs,
+    _check_start,
+    _dtypes,
+    _tail_mass,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -307,70 +320,48 @@ def accumulate(start: Int64, row: Int32, quantity: Float, table: Float, n_scenar
     return np.array(profit, np.float64).reshape(len(start) - 1, n_scenarios)
 
 
-# Checks: the same, with the same words, as in the compiled kernels
+def tail(
+    start: Int64, row: Int32, quantity: Float, table: Float, weight: Float, level: float
+) -> tuple[Float, Float, Float, Int32, Int32]:
+    """Value-at-risk, expected shortfall and worst loss of each group over weighted scenarios, and the first and last's scenario.
 
+    Scenarios are ordered by loss (the worst first, of equals the first), those of weight zero left out; their weights are
+    probabilities up to a common factor. With the tail ``1 - level`` of all weight:
 
-def _dtypes(**arguments: tuple[Any, str, int]) -> None:
-    for name, (array, dtype, dimensions) in arguments.items():
-        if not isinstance(array, np.ndarray):
-            message = f"{name} is a {type(array).__name__}; expected an array"
-            raise TypeError(message)
-        if array.dtype != np.dtype(dtype) or array.ndim != dimensions or not array.flags.c_contiguous:
-            message = f"{name} is {array.ndim}-dimensional {array.dtype}; expected contiguous {dimensions}-d {dtype}"
-            raise ValueError(message)
+    - value-at-risk is the smallest loss x with P(loss > x) <= 1 - level, so the loss of the first scenario with which the worst
+      ones outweigh the tail. Of 1000 equal weights at 0.99 the 10 worst fill the tail and the 11th is the value-at-risk.
+    - expected shortfall is the mean of the worst ``1 - level``, the boundary scenario counted in part (Acerbi and Tasche, On the
+      coherence of expected shortfall, 2002), written as ``VaR + E[(loss - VaR)+] / (1 - level)`` (Rockafellar and Uryasev,
+      2000), so that it is never below VaR, not even by a rounding.
 
-
-def _check_count(name: str, count: int) -> None:
-    if count < 0:
-        message = f"{name} is {count}; expected 0 or more"
-        raise ValueError(message)
-
-
-def _check_length(name: str, array: npt.NDArray[Any], expected: int) -> None:
-    if len(array) != expected:
-        message = f"{name} has {len(array)} items; expected {expected}"
-        raise ValueError(message)
-
-
-def _check_start(name: str, start: Int64 | Int32, limit: int) -> None:
-    if len(start) == 0:
-        message = f"{name} has 0 items; expected at least 1"
-        raise ValueError(message)
-    lowest = 0
-    for position, value in enumerate(start.tolist()):
-        if not lowest <= value <= limit:
-            message = f"{name}[{position}] is {value}; expected {lowest} <= {name}[{position}] <= {limit}"
-            raise ValueError(message)
-        lowest = value
-
-
-def _check_codes(name: str, codes: Int32, bound: int) -> None:
-    for position, code in enumerate(codes.tolist()):
-        if not 0 <= code < bound:
-            message = f"{name}[{position}] is {code}; expected 0 <= {name}[{position}] < {bound}"
-            raise ValueError(message)
-
-
-def _check_lines(start: Int64, row: Int32, quantity: Float, n_rows: int) -> None:
-    _check_length("quantity", quantity, len(row))
-    _check_start("start", start, len(row))
-    _check_codes("row", row, n_rows)
-
-
-def _check_scenarios(start: Int64, row: Int32, quantity: Float, table: Float, n_scenarios: int) -> None:
-    _dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), table=(table, "f8", 2))
-    width = table.shape[1]
-    if width % 8 or not 0 <= n_scenarios <= width:
-        message = f"table has {width} columns for {n_scenarios} scenarios; expected a multiple of 8, at least as many"
-        raise ValueError(message)
-    _check_lines(start, row, quantity, len(table))
-
-
-def _check_signs(sign: Float) -> None:
-    for position, value in enumerate(sign.tolist()):
-        if value not in {1.0, -1.0}:
-            message = f"sign[{position}] is {value!r}; expected 1.0 (call) or -1.0 (put)"
-            raise ValueError(message)
+    Losses are signed: negative for a group that gains throughout. A group without lines has losses 0 and scenarios -1. A
+    scenario that is nan makes everything nan and is reported.
+    """
+    mass, limit = _tail_mass(weight, level)
+    profit = accumulate(start, row, quantity, table, len(weight)).tolist()
+    weights = weight.tolist()
+    losses, scenarios = [], []
+    for segment, values in zip(_segments(start), profit, strict=True):
+        undefined = [s for s, value in enumerate(values) if math.isnan(value)]
+        if not segment:
+            losses.append((0.0, 0.0, 0.0))
+            scenarios.append((-1, -1))
+        elif undefined:
+            losses.append((math.nan, math.nan, math.nan))
+            scenarios.append((undefined[0], undefined[0]))
+        else:
+            order = sorted((s for s in range(len(values)) if weights[s] > 0), key=lambda s: (values[s], s))
+            held = accumulated(weights[s] for s in order)
+            last = next((k for k, mass_so_far in enumerate(held) if mass_so_far > limit), len(order) - 1)
+            edge, excess = values[order[last]], 0.0
+            for s in reversed(order[:last]):
+                if values[s] < edge:
+                    excess += weights[s] * (edge - values[s])
+            losses.append((0.0 - edge, excess / mass - edge, 0.0 - values[order[0]]))
+            scenarios.append((order[last], order[0]))
+    var, shortfall, worst = np.array(losses, np.float64).reshape(-1, 3).T.copy()
+    at, worst_at = np.array(scenarios, np.int32).reshape(-1, 2).T.copy()
+    return var, shortfall, worst, at, worst_at
 
 
 def _segments(start: Int64 | Int32) -> list[range]:

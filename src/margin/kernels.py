@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         lookup_int64,
         segment_sum,
         stress,
+        tail,
         tiers,
     )
 
@@ -48,6 +49,7 @@ __all__ = [
     "lookup_int64",
     "segment_sum",
     "stress",
+    "tail",
     "tiers",
 ]
 
@@ -98,6 +100,7 @@ if not TYPE_CHECKING:
     lookup_int64 = _kernels.lookup_int64
     segment_sum = _kernels.segment_sum
     stress = _kernels.stress
+    tail = _kernels.tail
     tiers = _kernels.tiers
 
 

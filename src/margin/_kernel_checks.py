@@ -1,0 +1,101 @@
+"""Checks of what kernels are given: the compiled ones and their slow twins refuse the same input in the same words."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Float = npt.NDArray[np.float64]
+    Int32 = npt.NDArray[np.int32]
+    Int64 = npt.NDArray[np.int64]
+
+
+def _dtypes(**arguments: tuple[Any, str, int]) -> None:
+    for name, (array, dtype, dimensions) in arguments.items():
+        if not isinstance(array, np.ndarray):
+            message = f"{name} is a {type(array).__name__}; expected an array"
+            raise TypeError(message)
+        if array.dtype != np.dtype(dtype) or array.ndim != dimensions or not array.flags.c_contiguous:
+            message = f"{name} is {array.ndim}-dimensional {array.dtype}; expected contiguous {dimensions}-d {dtype}"
+            raise ValueError(message)
+
+
+def _check_count(name: str, count: int) -> None:
+    if count < 0:
+        message = f"{name} is {count}; expected 0 or more"
+        raise ValueError(message)
+
+
+def _check_length(name: str, array: npt.NDArray[Any], expected: int) -> None:
+    if len(array) != expected:
+        message = f"{name} has {len(array)} items; expected {expected}"
+        raise ValueError(message)
+
+
+def _check_start(name: str, start: Int64 | Int32, limit: int) -> None:
+    if len(start) == 0:
+        message = f"{name} has 0 items; expected at least 1"
+        raise ValueError(message)
+    lowest = 0
+    for position, value in enumerate(start.tolist()):
+        if not lowest <= value <= limit:
+            message = f"{name}[{position}] is {value}; expected {lowest} <= {name}[{position}] <= {limit}"
+            raise ValueError(message)
+        lowest = value
+
+
+def _check_codes(name: str, codes: Int32, bound: int) -> None:
+    for position, code in enumerate(codes.tolist()):
+        if not 0 <= code < bound:
+            message = f"{name}[{position}] is {code}; expected 0 <= {name}[{position}] < {bound}"
+            raise ValueError(message)
+
+
+def _check_lines(start: Int64, row: Int32, quantity: Float, n_rows: int) -> None:
+    _check_length("quantity", quantity, len(row))
+    _check_start("start", start, len(row))
+    _check_codes("row", row, n_rows)
+
+
+def _check_scenarios(start: Int64, row: Int32, quantity: Float, table: Float, n_scenarios: int) -> None:
+    _dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), table=(table, "f8", 2))
+    width = table.shape[1]
+    if width % 8 or not 0 <= n_scenarios <= width:
+        message = f"table has {width} columns for {n_scenarios} scenarios; expected a multiple of 8, at least as many"
+        raise ValueError(message)
+    _check_lines(start, row, quantity, len(table))
+
+
+def _tail_mass(weight: Float, level: float) -> tuple[float, float]:
+    """Weight of the tail, and the most weight that still counts as inside it.
+
+    Sums of weights are rounded, and so is 1 - level: ten times 0.001 must not fill a tail of 1 - 0.99 less than exactly, nor
+    more. Masses that differ by less than 1e-9 of the tail count as equal.
+    """
+    _dtypes(weight=(weight, "f8", 1))
+    if not 0 < level < 1:
+        message = f"level is {level!r}; expected 0 < level < 1"
+        raise ValueError(message)
+    total = 0.0
+    for position, value in enumerate(weight.tolist()):
+        if not 0 <= value < math.inf:
+            message = f"weight[{position}] is {value!r}; expected a finite number, 0 or more"
+            raise ValueError(message)
+        total += value
+    if not 0 < total < math.inf:
+        message = f"the {len(weight)} weights add up to {total!r}; expected a finite number above 0"
+        raise ValueError(message)
+    mass = (1 - level) * total
+    return mass, mass * (1 + 1e-9)
+
+
+def _check_signs(sign: Float) -> None:
+    for position, value in enumerate(sign.tolist()):
+        if value not in {1.0, -1.0}:
+            message = f"sign[{position}] is {value!r}; expected 1.0 (call) or -1.0 (put)"
+            raise ValueError(message)
