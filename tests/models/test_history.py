@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -116,7 +116,7 @@ class TestParts:
 
 
 class TestLevels:
-    GIVEN: dict[str, Any] = {
+    GIVEN: ClassVar[dict[str, Any]] = {
         "dates": ["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04", "2026-01-05"],
         "names": ["BTC", "ETH"],
         "price": [[100.0, 10.0], [110.0, 10.0], [121.0, 20.0], [100.0, 20.0], [90.0, 10.0]],
@@ -173,7 +173,7 @@ class TestLevels:
 
     @pytest.mark.parametrize("more", [{"horizon": 0}, {"missing": "fill"}])
     def test_wrong_arguments(self, more: dict[str, Any]) -> None:
-        with pytest.raises(ValueError, match="horizon=0|missing='fill'"):
+        with pytest.raises(ValueError, match=r"horizon=0|missing='fill'"):
             history_of_levels(**{**self.GIVEN, "horizon": 1, "overlapping": True, **more})
 
 
@@ -240,9 +240,9 @@ class TestWeights:
 
     def test_joined_refused(self) -> None:
         history = History.of(**GOOD)
-        with pytest.raises(DataError, match="history.names: BTC ETH cannot be joined with BTC"):
+        with pytest.raises(DataError, match=r"history.names: BTC ETH cannot be joined with BTC"):
             joined(history, history.select(["BTC"]), stressed_weight=0.25)
-        with pytest.raises(DataError, match="history.tenors"):
+        with pytest.raises(DataError, match=r"history.tenors"):
             joined(history, History.of(**changed(tenors=[7.0, 60.0])), stressed_weight=0.25)
         with pytest.raises(ValueError, match="stressed_weight=2"):
             joined(history, history, stressed_weight=2)
@@ -286,7 +286,7 @@ class TestPulled:
         assert not pulled(history, 0.7).vol.any()
 
     def test_refused(self) -> None:
-        with pytest.raises(ValueError, match="k=1.5"):
+        with pytest.raises(ValueError, match=r"k=1.5"):
             pulled(made(), 1.5)
         with pytest.raises(DataError, match=r"history.price \(name 'C0'\): the price never moves"):
             pulled(replace(made(u=1), price=np.full((60, 1), 0.01)), 0.5)
@@ -313,5 +313,5 @@ class TestBroken:
         assert np.array_equal(broken(made(), seed=3).price, broken(made(), seed=3).price)
 
     def test_weights_are_refused(self) -> None:
-        with pytest.raises(DataError, match="history.weight: scenarios of different weight cannot be permuted. Break"):
+        with pytest.raises(DataError, match=r"history.weight: scenarios of different weight cannot be permuted. Break"):
             broken(age_weighted(made(), decay=0.9), seed=1)

@@ -154,19 +154,19 @@ class History:
         return f"History({span}, {' '.join(self.names)}, {len(self.tenors)} x {len(self.moneyness)} vol nodes{weighted})"
 
 
-def _names(names: Sequence[str]) -> tuple[str, ...]:
+def _names(names: Sequence[object]) -> tuple[str, ...]:
     if isinstance(names, str):
         raise DataError(f"{names!r} is a text, not a list of names", table=TABLE, column="names", hint=f"Write [{names!r}].")
     if not names:
         raise DataError("no underlying", table=TABLE, column="names", hint="Name at least one coin.")
-    seen: set[str] = set()
+    named: list[str] = []
     for row, name in enumerate(names):
         if not isinstance(name, str) or not name:
             raise DataError(f"{name!r} is not a name", table=TABLE, column="names", row=row, value=name)
-        if name in seen:
+        if name in named:
             raise DataError(f"{name!r} occurs twice", table=TABLE, column="names", row=row, value=name)
-        seen.add(name)
-    return tuple(names)
+        named.append(name)
+    return tuple(named)
 
 
 def _array(column: str, values: ArrayLike, shape: tuple[int, ...]) -> Array:

@@ -85,8 +85,9 @@ def history_of_levels(
             raise DataError(f"{name!r} has vols but no prices", table=TABLE, column="vol", value=name)
     seen = np.isfinite(prices) & np.isfinite(vols).all(axis=(2, 3))
     if missing == "names":
-        whole = seen.all(axis=0)
-        kept, prices, vols, seen = [k for k, w in zip(kept, whole, strict=True) if w], prices[:, whole], vols[:, whole], seen[:, whole]
+        whole = np.asarray(seen.all(axis=0))
+        kept = [kept[u] for u in np.flatnonzero(whole)]
+        prices, vols, seen = prices[:, whole], vols[:, whole], seen[:, whole]
     if missing == "dates" and seen.all(axis=1).any():
         common = np.flatnonzero(seen.all(axis=1))
         span = slice(int(common[0]), int(common[-1]) + 1)

@@ -50,9 +50,10 @@ def pulled(history: History, k: float) -> History:
 
     Notes
     -----
-    Sources: the target of Rebonato and Jaeckel, The most general methodology to create a valid correlation matrix, Journal of Risk 2
-    (1999), a mixture of two correlation matrices and so one itself; the mixing of Dowson and Landau, The Frechet distance between
-    multivariate normal distributions, Journal of Multivariate Analysis 12 (1982).
+    A mixture of two correlation matrices is one itself, so the target is always valid. Changing the moves rather than the matrix
+    is the way of C. Finger, A methodology to stress correlations, RiskMetrics Monitor (fourth quarter 1997); this mixing is that
+    of D. Dowson and B. Landau, The Frechet distance between multivariate normal distributions, Journal of Multivariate Analysis
+    12 (1982).
     """
     if not 0.0 <= k <= 1.0:
         raise ValueError(f"k={k}: a fraction between 0 and 1")
