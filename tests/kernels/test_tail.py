@@ -80,7 +80,8 @@ def test_definitions_in_exact_arithmetic(losses, data, percent):
 
 
 @pytest.mark.parametrize(
-    ("n", "level", "inside"), [(1000, 0.99, 10), (1000, 0.975, 25), (500, 0.99, 5), (250, 0.9, 25), (3000, 0.999, 3), (20, 0.95, 1)]
+    ("n", "level", "inside"),
+    [(1000, 0.99, 10), (1000, 0.975, 25), (500, 0.99, 5), (250, 0.9, 25), (3000, 0.999, 3), (20, 0.95, 1)],
 )
 @pytest.mark.parametrize("scale", [1.0, 1 / 3, 1e-9])
 def test_equal_weights_fill_the_tail_exactly(n, level, inside, scale):
