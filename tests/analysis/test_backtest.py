@@ -140,7 +140,7 @@ class TestBacktest:
         result = Backtest.of(loss, [1.0, 1.0, 2.0, 2.0, 4.0], [2.0, 2.0, 2.0, 3.0, 5.0], level=0.9)
         assert (result.days, result.breaches, result.expected) == (5, 2, pytest.approx(0.5))
         assert result.exceedance == pytest.approx((1.5 + 2.0) / 2)
-        assert result.procyclicality == 4.0
+        assert (result.peak_to_trough, result.largest_rise) == (4.0, 2.0)
         assert result.z2 == pytest.approx(1 - 3.5 / 0.5)
         assert result.kupiec == kupiec(2, 5, level=0.9)
         assert result.light == traffic_light(2, 5, level=0.9)
@@ -148,12 +148,14 @@ class TestBacktest:
     def test_a_loss_at_the_value_at_risk_is_no_breach(self) -> None:
         result = Backtest.of([1.0], [1.0], [1.0], level=0.99)
         assert result.breaches == 0
+        assert math.isnan(result.largest_rise)
         assert math.isnan(result.exceedance)
 
     def test_what_has_no_value_is_nan(self) -> None:
         result = Backtest.of([1.0, 0.0], [0.0, 0.0], [0.0, 1.0], level=0.99)
         assert math.isnan(result.z2)
-        assert math.isnan(result.procyclicality)
+        assert math.isnan(result.peak_to_trough)
+        assert math.isnan(result.largest_rise)
 
     @pytest.mark.parametrize(
         ("series", "message"),

@@ -252,46 +252,74 @@ def correlation_of(history: History) -> np.ndarray:
     return np.corrcoef(np.log1p(history.price).T)
 
 
+def pairs(history: History) -> list[set[tuple[float, ...]]]:
+    """For each coin its price moves, each with the move of its surface."""
+    return [{(p, *v.ravel()) for p, v in zip(history.price[:, u], history.vol[:, u], strict=True)}
+            for u in range(len(history.names))]  # fmt: skip
+
+
 class TestPulled:
     @given(st.integers(0, 50), st.integers(1, 5))
     def test_by_nothing_is_the_identity(self, seed: int, u: int) -> None:
         history = made(seed, u=u)
-        assert np.array_equal(pulled(history, 0.0).price, history.price)
-        near = pulled(history, 1e-12)
+        assert np.array_equal(pulled(history, 0.0, keep="volatilities").price, history.price)
+        near = pulled(history, 1e-12, keep="volatilities")
         np.testing.assert_allclose(near.price, history.price, atol=1e-9)
         np.testing.assert_allclose(near.vol, history.vol, atol=1e-9)
 
     @given(st.integers(0, 50), st.floats(0.0, 1.0), st.integers(2, 6))
     def test_correlation_is_the_target_and_volatilities_stay(self, seed: int, k: float, u: int) -> None:
         history = made(seed, u=u)
-        result = pulled(history, k)
+        result = pulled(history, k, keep="volatilities")
         np.testing.assert_allclose(correlation_of(result), (1 - k) * correlation_of(history) + k, atol=1e-7)
         for before, after in ((history.price, result.price), (history.vol, result.vol)):
             np.testing.assert_allclose(np.log1p(after).std(axis=0), np.log1p(before).std(axis=0), rtol=1e-6)
             np.testing.assert_allclose(np.log1p(after).mean(axis=0), np.log1p(before).mean(axis=0), atol=1e-9)
 
     def test_wholly_is_comonotone(self) -> None:
-        result = np.log1p(pulled(made(4), 1.0).price)
+        result = np.log1p(pulled(made(4), 1.0, keep="volatilities").price)
         standard = (result - result.mean(axis=0)) / result.std(axis=0)
         np.testing.assert_allclose(standard, np.broadcast_to(standard[:, :1], standard.shape), atol=1e-9)
 
     def test_vols_follow_their_price(self) -> None:
         history = made(5, u=2, correlation=0.0)
-        result = pulled(history, 1.0)
+        result = pulled(history, 1.0, keep="volatilities")
         across = np.corrcoef(np.log1p(result.price[:, 0]), np.log1p(result.vol[:, 1, 0, 0]))[0, 1]
         assert across < -0.8
 
+    @given(st.integers(0, 50), st.floats(0.0, 1.0), st.integers(1, 5))
+    def test_moves_kept_are_the_moves_of_each_coin_with_its_surface(self, seed: int, k: float, u: int) -> None:
+        history = made(seed, u=u)
+        result = pulled(history, k, keep="moves")
+        assert pairs(result) == pairs(history)
+        if u == 1:
+            assert np.array_equal(result.price, history.price)
+
+    def test_moves_kept_come_near_the_target(self) -> None:
+        history = made(8, s=2000, correlation=0.2)
+        for k in (0.3, 0.6, 0.9):
+            result = correlation_of(pulled(history, k, keep="moves"))
+            np.testing.assert_allclose(result, (1 - k) * correlation_of(history) + k, atol=0.02)
+
+    def test_moves_kept_wholly_are_in_one_order(self) -> None:
+        result = pulled(made(9), 1.0, keep="moves").price
+        assert len({tuple(np.argsort(column)) for column in result.T}) == 1
+
     def test_still_vols_stay_still(self) -> None:
         history = replace(made(6), vol=np.zeros((60, 3, 1, 2)))
-        assert not pulled(history, 0.7).vol.any()
+        assert not pulled(history, 0.7, keep="volatilities").vol.any()
 
     def test_refused(self) -> None:
         with pytest.raises(ValueError, match=r"k=1.5"):
-            pulled(made(), 1.5)
+            pulled(made(), 1.5, keep="volatilities")
+        with pytest.raises(ValueError, match="keep='ranks'"):
+            pulled(made(), 0.5, keep="ranks")  # type: ignore[arg-type]
+        with pytest.raises(DataError, match="scenarios of different weight cannot be permuted"):
+            pulled(age_weighted(made(), decay=0.9), 0.5, keep="moves")
         with pytest.raises(DataError, match=r"history.price \(name 'C0'\): the price never moves"):
-            pulled(replace(made(u=1), price=np.full((60, 1), 0.01)), 0.5)
+            pulled(replace(made(u=1), price=np.full((60, 1), 0.01)), 0.5, keep="moves")
         with pytest.raises(DataError, match="the moves of 5 coins in 3 scenarios span too few dimensions"):
-            pulled(made(s=3, u=5), 0.5)
+            pulled(made(s=3, u=5), 0.5, keep="volatilities")
 
 
 class TestBroken:
@@ -299,10 +327,7 @@ class TestBroken:
     def test_each_coin_keeps_its_moves_and_its_surface(self, data: int, seed: int) -> None:
         history = made(data)
         result = broken(history, seed=seed)
-        for u in range(len(history.names)):
-            before = {(p, tuple(v.ravel())) for p, v in zip(history.price[:, u], history.vol[:, u], strict=True)}
-            after = {(p, tuple(v.ravel())) for p, v in zip(result.price[:, u], result.vol[:, u], strict=True)}
-            assert before == after
+        assert pairs(result) == pairs(history)
 
     def test_joint_structure_vanishes(self) -> None:
         history = made(1, s=4000, correlation=0.9)
@@ -313,5 +338,5 @@ class TestBroken:
         assert np.array_equal(broken(made(), seed=3).price, broken(made(), seed=3).price)
 
     def test_weights_are_refused(self) -> None:
-        with pytest.raises(DataError, match=r"history.weight: scenarios of different weight cannot be permuted. Break"):
+        with pytest.raises(DataError, match=r"history.weight: scenarios of different weight cannot be permuted. Change"):
             broken(age_weighted(made(), decay=0.9), seed=1)

@@ -55,8 +55,11 @@ class Backtest:
         nan without a breach.
     z2 : float
         See `acerbi_szekely`; nan where an expected shortfall is not positive.
-    procyclicality : float
-        Largest margin over smallest margin of the period, of the value at risk; nan where the smallest is not positive.
+    peak_to_trough : float
+        Largest value at risk over smallest of the period: how far a margin asks for more in a storm than in a calm. nan where the
+        smallest is not positive.
+    largest_rise : float
+        Largest value at risk over that of the day before; nan as above, or with one day only.
     """
 
     days: int
@@ -68,7 +71,8 @@ class Backtest:
     light: Light
     exceedance: float
     z2: float
-    procyclicality: float
+    peak_to_trough: float
+    largest_rise: float
 
     @classmethod
     def of(cls, loss: ArrayLike, value_at_risk: ArrayLike, expected_shortfall: ArrayLike, *, level: float) -> Backtest:
@@ -108,7 +112,8 @@ class Backtest:
             light=traffic_light(count, days, level=level),
             exceedance=float(beyond.mean()) if len(beyond) else math.nan,
             z2=acerbi_szekely(losses, var, shortfall, level=level) if (shortfall > 0.0).all() else math.nan,
-            procyclicality=float(var.max() / var.min()) if var.min() > 0.0 else math.nan,
+            peak_to_trough=float(var.max() / var.min()) if var.min() > 0.0 else math.nan,
+            largest_rise=float((var[1:] / var[:-1]).max()) if var.min() > 0.0 and days > 1 else math.nan,
         )
 
 
