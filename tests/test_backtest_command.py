@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from margin.book import Book
 from margin.errors import DataError
 from margin.io.daily import read_closes
+from margin.market import Market
 from margin.venues.deribit.recorded import daily_surfaces, daily_vol_index
 
 DAYS = 24
@@ -111,15 +113,36 @@ def test_without_a_venue_the_options_are_left_out_aloud(tmp_path: Path) -> None:
     assert "options on" not in result.stdout
 
 
+def test_what_the_span_does_not_allow_is_left_out_aloud(folder: Path) -> None:
+    result = cli("backtest", folder, *SMALL[2:], "--window", 22, "--method", "plain")
+    assert result.returncode == 0, result.stderr
+    assert "left out: perpetuals of 5 coins: no day to test with a window of 22 in 2026-01-03 .. 2026-01-24" in result.stderr
+    assert "BTC options on the volatility index" in result.stdout
+    assert "Correlation stress" in result.stdout
+
+
 def test_wrong_input_is_told(tmp_path: Path, folder: Path) -> None:
     empty = cli("backtest", tmp_path)
     assert empty.returncode == 2
     assert "holds none that match *daily_closes.csv*. One file of daily closes is needed." in empty.stderr
     long = cli("backtest", folder, "--window", 100)
     assert long.returncode == 2
-    assert "no day to test with a window of 100" in long.stderr
+    assert "left out: perpetuals of 4 coins: no day to test with a window of 100 in 2026-01-02 .. 2026-01-24" in long.stderr
+    assert "error: no day to test in" in long.stderr
     assert cli("backtest", folder, "--level", 99).returncode == 2
     assert "margin-engine backtest data --from 2025-01-01" in cli("backtest", "--help").stdout
+
+
+def test_the_example_of_the_document_runs(folder: Path, market: Market) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "backtest.md").read_text(encoding="utf-8")
+    code = text.partition("```python\n")[2].partition("```")[0].replace("window(365)", "window(20)")
+    held = {"BTC-PERPETUAL": 100.0, "ETH-PERPETUAL": -700.0}
+    book = Book.of(positions={"account": ["a", "a"], "instrument": list(held), "quantity": list(held.values())})
+    names = {"file": folder / "spot_daily_closes.csv.gz", "market": market, "book": book}
+    exec(code, names)
+    (together,), (apart,) = names["margins"]  # type: ignore[misc]
+    assert 0.0 < together < 2000.0
+    assert 0.0 < apart < 2000.0
 
 
 def test_surfaces_are_read(folder: Path) -> None:

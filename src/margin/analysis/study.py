@@ -23,6 +23,10 @@ TENORS, MONEYNESS = (7.0, 14.0, 30.0, 60.0, 90.0, 180.0), (-0.3, 0.0, 0.3)
 """Nodes that listed strikes surround on every day of an active market; beyond them vol moves are those of the nearest."""
 
 
+class NothingToTestError(DataError):
+    """No day of a study has a full window of history behind it, a day after it, and lies in the span asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Which days of a study are tested.
@@ -44,7 +48,7 @@ class Span:
 
         Raises
         ------
-        DataError
+        NothingToTestError
             If fewer than two remain.
         """
         full = history.labels[self.window - 1 :]
@@ -52,7 +56,7 @@ class Span:
         if len(kept) < 2:
             span = f"{history.labels[0]} .. {history.labels[-1]}"
             problem = f"{title}: no day to test with a window of {self.window} in {span}"
-            raise DataError(problem, hint="Shorten the window or widen --from and --to.")
+            raise NothingToTestError(problem, hint="Shorten the window or widen the span.")
         return kept
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
+import numpy as np
 
 from margin.analysis.backtest import Backtest
 from margin.analysis.margins import historical_margin
 from margin.analysis.rolling import MarginAt, Method, methods, roll
-from margin.analysis.study import Span, Study, linear_study, surface_study, vol_index_study
+from margin.analysis.study import NothingToTestError, Span, Study, linear_study, surface_study, vol_index_study
 from margin.cli.printing import percent, table
 from margin.cli.recorded import recordings, with_recordings
 from margin.errors import DataError
@@ -86,11 +88,15 @@ def backtest(
         f"Margins at {100.0 * level:g} % over one day, from the days before alone; "
         f"filtered: decay {decay:g}; weighted: decay {age_decay:g}; stressed: {stress_days} days at weight {stress_weight:g}."
     )
+    found: list[str] = []
     for study, span in _studies(folder, closes, spans, ageing=not unchanged_time):
+        found.append(study.title)
         every = methods(
             window=span.window, decay=decay, age_decay=age_decay, stress_days=stress_days, stress_weight=stress_weight
         )
         _show(study, span, {name: every[name] for name in names}, margin_at, level)
+    if not found:
+        raise NothingToTestError(f"no day to test in {folder}", hint="Shorten --window or widen --from and --to.")
     _show_correlation(closes, spans[0], margin_at, seed)
 
 
@@ -107,21 +113,27 @@ def _closes(folder: Path) -> Closes:
 
 
 def _studies(folder: Path, closes: Closes, spans: Sequence[Span], *, ageing: bool) -> Iterator[tuple[Study, Span]]:
-    """What the folder allows, in order; a part that it does not record is said on stderr."""
-    whole = linear_study(closes, spans[0], missing="names", gross=GROSS)
-    yield whole, spans[0]
-    if len(whole.history.names) < len(closes.names):
-        yield linear_study(closes, spans[0], missing="dates", gross=GROSS), spans[0]
+    """What the folder and the span allow, in order; what they do not is said on stderr."""
+    window, surface_window = spans
+    perpetuals = partial(linear_study, closes, window, gross=GROSS)
+    made: list[tuple[Callable[[], Study], Span]] = [(partial(perpetuals, missing="names"), window)]
+    if np.isnan(closes.price).any():
+        made.append((partial(perpetuals, missing="dates"), window))
     for venue in with_recordings():
         recorded = recordings(venue)
         indices, surfaces = recorded.daily_vol_index(folder), recorded.daily_surfaces(folder)
         for coin, levels in indices.items():
-            yield vol_index_study(coin, closes, levels, spans[0], notional=GROSS, ageing=ageing), spans[0]
+            made.append((partial(vol_index_study, coin, closes, levels, window, notional=GROSS, ageing=ageing), window))
         if surfaces:
-            yield surface_study(surfaces, spans[1], notional=GROSS, ageing=ageing), spans[1]
+            made.append((partial(surface_study, surfaces, surface_window, notional=GROSS, ageing=ageing), surface_window))
         for what, there in (("volatility index", indices), ("option surfaces", surfaces)):
             if not there:
                 click.echo(f"no {what} of {venue} in {folder}: its options are left out", err=True)
+    for make, span in made:
+        try:
+            yield make(), span
+        except NothingToTestError as error:
+            click.echo(f"left out: {error}", err=True)
 
 
 def _show(study: Study, span: Span, chosen: Mapping[str, Method], margin_at: MarginAt, level: float) -> None:
@@ -158,7 +170,10 @@ def _ratio(value: float) -> str:
 
 def _show_correlation(closes: Closes, span: Span, margin_at: MarginAt, seed: int) -> None:
     """The margins of the last day, on the history as it was and with its correlations changed."""
-    tested = linear_study(closes, span, missing="names", gross=GROSS).dates
+    try:
+        tested = linear_study(closes, span, missing="names", gross=GROSS).dates
+    except NothingToTestError:
+        return  # said above
     study = linear_study(closes, replace(span, start=tested[-1]), missing="names", gross=GROSS)
     last = next(study.days())
     past = study.history.rows(0, study.history.labels.index(last.date) + 1).window(span.window)
