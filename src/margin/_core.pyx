@@ -44,8 +44,8 @@ cdef extern from "kernels.h":
         ) noexcept nogil
         double (*lowest)(int64_t n_scenarios, const double *profit, const double *relief, int32_t *scenario) noexcept nogil
         void (*tail)(
-            int64_t n_scenarios, const double *profit, const double *weight, double mass, double limit, void *scratch,
-            double *losses, int32_t *scenarios,
+            int64_t n_scenarios, const double *profit, const double *weight, double mass, double limit, double deviations,
+            void *scratch, double *losses, int32_t *scenarios,
         ) noexcept nogil
 
     int margin_available(const margin_kernels **tables) noexcept nogil
@@ -691,13 +691,16 @@ def tail(start, row, quantity, table, weight, level):  # IN x 5
     cdef int64_t n = len(start) - 1
     losses, scenarios = np.zeros((n, 3)), np.full((n, 2), -1, np.int32)
     if n and len(row):
-        _tails(start, row, quantity, table, weight, mass, limit, losses, scenarios)
+        from statistics import NormalDist  # here, to keep the import light
+        deviations = -NormalDist().inv_cdf(min(0.5, 1.5 * mass / np.sum(weight)))  # of somewhat more than the tail
+        _tails(start, row, quantity, table, weight, mass, limit, deviations, losses, scenarios)
     return *np.ascontiguousarray(losses.T), *np.ascontiguousarray(scenarios.T)
 
 
 cdef _tails(
     const int64_t[::1] start, const int32_t[::1] row, const double[::1] quantity, const double[:, ::1] table,
-    const double[::1] weight, double mass, double limit, double[:, ::1] losses, int32_t[:, ::1] scenarios,  # OUT, OUT
+    const double[::1] weight, double mass, double limit, double deviations,
+    double[:, ::1] losses, int32_t[:, ::1] scenarios,  # OUT, OUT
 ):
     cdef int64_t g, width = table.shape[1], n_scenarios = weight.shape[0]
     scratch = np.empty(width), np.empty(2 * n_scenarios)
@@ -709,4 +712,4 @@ cdef _tails(
             _chosen.combine(
                 start[g + 1] - start[g], &row[0] + start[g], &quantity[0] + start[g], &table[0, 0], width, &total[0]
             )
-            _chosen.tail(n_scenarios, &total[0], &weight[0], mass, limit, &heap[0], &losses[g, 0], &scenarios[g, 0])
+            _chosen.tail(n_scenarios, &total[0], &weight[0], mass, limit, deviations, &heap[0], &losses[g, 0], &scenarios[g, 0])

@@ -147,6 +147,27 @@ def test_infinite_losses_are_the_same_in_both(value, level):
     assert figures[2] == (np.inf if value > 0 else 9.0)
 
 
+SHAPES = {
+    "normal": lambda r: r.normal(size=1003),
+    "fat tails": lambda r: r.standard_t(2, size=1003),
+    "losses capped": lambda r: np.maximum(r.normal(size=1003), -0.2),
+    "rare large losses": lambda r: np.where(r.random(1003) < 0.01, -100.0, 1.0),
+    "all equal": lambda r: np.ones(1003),
+    "two values": lambda r: r.choice([-1.0, 1.0], 1003),
+    "huge": lambda r: 1e200 * r.normal(size=1003),
+    "small beside its mean": lambda r: 1e9 + r.normal(size=1003),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("level", [0.01, 0.5, 0.975, 0.999])
+def test_the_first_guess_decides_about_time_only(shape, level):
+    random = np.random.default_rng(3)
+    losses = -SHAPES[shape](random)
+    for weight in (np.ones(1003), 0.97 ** np.arange(1003.0), random.random(1003) * (random.random(1003) < 0.3)):
+        one(losses, weight, level)
+
+
 GOOD = (np.array([0, 1], I8), np.zeros(1, I4), np.ones(1), np.zeros((1, 8)))
 HOSTILE = {
     "level of one": (*GOOD, np.ones(8), 1.0),
