@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +12,10 @@ from margin.contracts import is_option
 from margin.lines import Lines, Segments, segments
 from margin.models.charges import ALL, PreparedCharge, Sensitivities
 from margin.models.scenarios import ListedScenarios
-from margin.models.shocks import SAME, Quoted
+from margin.models.shocks import UnchangedVol
 from margin.models.valuation import Rows, Valuation, pnl_table
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class UnchangedVol:
-    """Volatility as it is."""
-
-    columns: ClassVar[tuple[str, ...]] = (SAME,)
-
-    def shocked(self, options: Quoted) -> Array:
-        """The volatility, shape (n, 1)."""
-        return options.vol[:, None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,35 +88,42 @@ class OptionSlippageCharge:
     Attributes
     ----------
     name : str
-    least, per_delta : float
-        Coin per coin.
-    fee, cap : float
-        Coin per coin, and fraction of the mark.
-    fixed : float or None
-        Closing cost where it is fixed, coin per coin.
+    least : ByName
+        Coin per coin, by unit.
+    per_delta : callable
+        Returns coin per coin and unit of delta.
+    close : callable
+        Returns fee (coin per coin) and cap (fraction of the mark, infinite where the fee is fixed).
     delta : callable
         Delta of one coin of each option.
+
+    The parameters are asked for where options are held.
     """
 
     name: str
-    least: float
-    per_delta: float
-    fee: float
-    cap: float
-    fixed: float | None
+    least: ByName
+    per_delta: Callable[[], float]
+    close: Callable[[], tuple[float, float]]
     delta: DeltaBasis
 
     def prepare(self, sensitivities: Sensitivities) -> PreparedCharge:
         """Charge of one contract, long and short."""
         s, market = sensitivities, sensitivities.market
-        options = is_option(market)
+        options = is_option(market) & s.used[: len(market)]
+        if not options.any():
+            return lambda lines, units, leaves: np.zeros(len(units))
         mark = np.where(market.inverse, market.mark, market.mark / market.index_price)
-        short = np.maximum(self.least, self.per_delta * np.abs(np.nan_to_num(self.delta(market))))
-        close = np.minimum(self.fee, self.cap * mark) if self.fixed is None else np.full(len(market), self.fixed)
+        least = np.full(len(s.units) + 1, np.nan)
+        for code in np.unique(s.unit[: len(market)][options]):
+            least[code] = self.least.of(s.units[code])
+        slope = self.per_delta() * np.abs(np.nan_to_num(self.delta(market)))
+        short = np.maximum(least[s.unit[: len(market)]], slope)
+        fee, cap = self.close()
+        close = np.full(len(market), fee) if np.isinf(cap) else np.minimum(fee, cap * mark)
         worth = np.where(options, market.contract_size, 0.0) * s.value[: len(market)]
         none = np.zeros(len(market.currencies))
         if_long, if_short = (
-            np.concatenate((worth * (slip + close), none)) for slip in (np.minimum(short, mark), short)
+            np.concatenate((np.where(options, worth * (slip + close), 0.0), none)) for slip in (np.minimum(short, mark), short)
         )
 
         def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:

@@ -18,7 +18,7 @@ from margin.models.combine import Factors
 from margin.models.fold import SignDiscount
 from margin.models.leaves import expiry_leaves, strike_leaves
 from margin.models.order_charges import OrderCharge
-from margin.models.prepared_portfolio import WORST_LOSS, PreparedPortfolio
+from margin.models.prepared_portfolio import EXCESS_OF, WORST_LOSS, PreparedPortfolio
 from margin.models.scenarios import Scenarios
 from margin.models.shape import GainOffset
 from margin.models.shocks import VolShock
@@ -53,7 +53,7 @@ class PortfolioModel:
     competing : tuple of Charge
         Each is one more scenario; its amount is part of the worst loss where it is the largest.
     minimum : Charge or None
-        Where it exceeds the sum of worst loss and charges, the rest is added as a component of its name.
+        Where it exceeds the sum of worst loss and charges, the rest is added as a component, ``excess_of_`` and its name.
     initial, maintenance : Factors
         Of ``worst_loss`` and of the charges by name.
     orders : OrderCharge or None
@@ -131,7 +131,8 @@ class PortfolioModel:
             delta=deltas(market, option_delta=self.option_delta, window_minutes=self.settlement_window),
             in_usd=in_usd,
         )
-        components = [WORST_LOSS, *(charge.name for charge in (*self.charges, self.minimum) if charge is not None)]
+        components = [WORST_LOSS, *(charge.name for charge in self.charges)]
+        components += [] if self.minimum is None else [EXCESS_OF + self.minimum.name]
         return PreparedPortfolio(
             market=market,
             units=units,

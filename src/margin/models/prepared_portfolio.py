@@ -22,8 +22,8 @@ Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
 Charges = Mapping[str, PreparedCharge]
 
-WORST_LOSS = "worst_loss"
-"""Name of the component."""
+WORST_LOSS, SCENARIO_LOSS, EXCESS_OF = "worst_loss", "scenario_loss", "excess_of_"
+"""Component of a unit's worst loss; the part of it that scenarios give; prefix of what a minimum adds."""
 
 
 class Risk(NamedTuple):
@@ -37,8 +37,8 @@ class Risk(NamedTuple):
     worst : ndarray of float64, shape (n_units,)
         Largest loss over scenarios and competing charges.
     scenario : ndarray of int32, shape (n_units,)
-    rivals : dict of str to ndarray
-        The competing charges.
+    shown : dict of str to ndarray
+        What the parts are made of: the competing charges, the loss by scenarios alone beside them, the minimum.
     parts : dict of str to ndarray
         Components by name: the worst loss, the charges, what is missing to the minimum.
     """
@@ -48,7 +48,7 @@ class Risk(NamedTuple):
     leaves: Segments
     worst: Array
     scenario: Codes
-    rivals: dict[str, Array]
+    shown: dict[str, Array]
     parts: dict[str, Array]
 
 
@@ -120,7 +120,7 @@ class PreparedPortfolio:
             maintenance=maintenance,
             components=components | of_orders,
             units=UnitResults(
-                risk.units.pool, risk.units.code, risk.worst, risk.scenario, _without(risk.parts, WORST_LOSS) | risk.rivals
+                risk.units.pool, risk.units.code, risk.worst, risk.scenario, _without(risk.parts, WORST_LOSS) | risk.shown
             ),
         )
 
@@ -138,7 +138,7 @@ class PreparedPortfolio:
             rival = int(risk.scenario[u]) - self.stress.scenarios.n_scenarios
             if rival >= 0:
                 name = tuple(self.competing)[rival]
-                rest[name] += float(risk.rivals[name][u])
+                rest[name] += float(risk.shown[name][u])
                 continue
             relieved = vectors.total + vectors.relief
             worst = int(np.argmin(relieved))
@@ -166,16 +166,20 @@ class PreparedPortfolio:
         lines, units = self._placed(lines)
         leaves = segments(lines, self.leaf)
         worst, scenario = self.stress.worst(lines, units, leaves)
-        worst = _rounded(worst, self.worst_decimals)
+        by_scenarios = worst = _rounded(worst, self.worst_decimals)
         rivals = {name: amount(lines, units, leaves) for name, amount in self.competing.items()}
         for k, rival in enumerate(rivals.values()):
-            wins = (rival >= worst) & (rival > 0)
+            wins = rival > worst
             worst = np.where(wins, rival, worst)
             scenario = np.where(wins, np.int32(self.stress.scenarios.n_scenarios + k), scenario)
         parts = {WORST_LOSS: worst} | {name: amount(lines, units, leaves) for name, amount in self.charges.items()}
-        for name, amount in self.minimum.items():
-            parts[name] = np.maximum(amount(lines, units, leaves) - sum(parts.values(), np.zeros(len(units))), 0.0)
-        return Risk(lines, units, leaves, worst, scenario, rivals, parts)
+        shown = dict(rivals)
+        if rivals:
+            shown[SCENARIO_LOSS] = by_scenarios
+        for name, minimum in self.minimum.items():
+            shown[name] = minimum(lines, units, leaves)
+            parts[EXCESS_OF + name] = np.maximum(shown[name] - sum(parts.values(), np.zeros(len(units))), 0.0)
+        return Risk(lines, units, leaves, worst, scenario, shown, parts)
 
     def _order_sets(self, lines: Lines, orders: OrderLines, before: Array) -> Array:
         """By how much the initial margin rises when all buy orders, or all sell orders, are filled: the larger, at least 0."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -120,6 +120,36 @@ class RelativeVolShock:
         raised = np.maximum(vol * (1.0 + up), self.minimum_up.array(units)[unit])
         lowered = np.maximum(vol * (1.0 - down), 0.0)
         return np.column_stack((raised, vol, lowered))
+
+
+@dataclass(frozen=True, slots=True)
+class UnchangedVol:
+    """Volatility as it is."""
+
+    columns: ClassVar[tuple[str, ...]] = (SAME,)
+
+    def shocked(self, options: Quoted) -> Array:
+        """The volatility, shape (n, 1)."""
+        return options.vol[:, None]
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredVolShock:
+    """A shock that is made when the first option is priced, so that its parameters are asked for only then.
+
+    Attributes
+    ----------
+    columns : tuple of str
+    make : callable
+        Returns the shock; raises `ParameterError` where a parameter has no value.
+    """
+
+    columns: tuple[str, ...]
+    make: Callable[[], VolShock]
+
+    def shocked(self, options: Quoted) -> Array:
+        """Shocked volatilities, shape (n, number of moves)."""
+        return self.make().shocked(options)
 
 
 @dataclass(frozen=True, slots=True)
