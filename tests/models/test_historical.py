@@ -20,6 +20,7 @@ from margin.models.history import History
 from margin.models.joint_valuation import vol_changes
 from margin.models.order_charges import WorseSideCharge
 from margin.models.tail_measure import EXPECTED_SHORTFALL, VALUE_AT_RISK, LiquidityHorizons, TailMeasure
+from margin.models.valuation import Valuation
 from margin.pools import CrossPool, IsolatedPool, SegregatedPool
 from margin.regime import Regime
 
@@ -341,3 +342,20 @@ def test_weights_of_zero_are_refused(market):
     history = dataclasses.replace(history_of(), weight=np.zeros(40))
     with pytest.raises(ValueError, match=r"the 40 weights add up to 0\.0"):
         margins(model_of(history), market, [1.0])
+
+
+def test_an_option_that_expires_now_is_its_intrinsic_value(market):
+    late = market.with_(time=market.expiry[7], forward=np.where(market.kind == 2, 85_000.0, market.forward))
+    history = dataclasses.replace(history_of(1), price=np.full((1, 2), -0.1))
+    call = 85_000.0 * 0.9 - 80_000.0
+    held = [0, 0, 0, 0, 0, 0, 0, 100.0]
+    expected = 100 * 0.01 * (5_000.0 - max(call, 0.0))
+    assert margins(model_of(history), late, held) == pytest.approx(expected, rel=1e-12)
+
+
+def test_moves_of_the_index_are_added_to_every_price(market):
+    """A linear perpetual at 70,030 moves by 10 % of the index of 70,000."""
+    history = dataclasses.replace(history_of(1), price=np.full((1, 2), -0.1))
+    own, index = (margins(model_of(history, valuation=Valuation(moves=m)), market, [0, 0, 100.0]) for m in ("own", "index"))
+    assert own == pytest.approx(100 * 0.001 * 7_003.0, rel=1e-12)
+    assert index == pytest.approx(100 * 0.001 * 7_000.0, rel=1e-12)
