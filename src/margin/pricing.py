@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from margin import kernels
+from margin.market import OPTION, Market
 
 Array = NDArray[np.float64]
 
@@ -65,6 +66,25 @@ def black76(forward: ArrayLike, strike: ArrayLike, years: ArrayLike, vol: ArrayL
     shape = arrays[0].shape
     price, delta = kernels.black76(*(np.ascontiguousarray(a).reshape(-1) for a in arrays))
     return Black76(price.reshape(shape), delta.reshape(shape))
+
+
+def model_marks(market: Market) -> Array:
+    """Marks in which every option is worth its Black-76 value at the market's own forward and vol, shape (n,).
+
+    Discounted at the option's interest rate where the market gives one. A linear option is worth its value in quote currency,
+    an inverse one that value over the forward; other instruments keep their mark.
+
+    Examples
+    --------
+    >>> priced = market.with_(mark=model_marks(market))  # doctest: +SKIP
+    """
+    option = market.kind == OPTION
+    forward, years = market.forward[option], market.years[option]
+    value = black76(forward, market.strike[option], years, market.vol[option], market.option_sign[option]).price
+    value *= np.exp(-np.nan_to_num(market.rate[option]) * years)
+    marks = market.mark.copy()
+    marks[option] = np.where(market.inverse[option], value / forward, value)
+    return marks
 
 
 def option_payoff(price: ArrayLike, strike: ArrayLike, sign: ArrayLike, *, inverse: bool = False) -> Array:
