@@ -88,3 +88,33 @@ def accumulate(
     table: _Float,  # const double[:, ::1]
     n_scenarios: int,  # int64_t
 ) -> _Float: ...
+def stress_folded(
+    unit_start: _Int64,  # const int64_t[::1]
+    unit: _Int32,  # const int32_t[::1]
+    leaf_start: _Int64,  # const int64_t[::1]
+    leaf: _Int32,  # const int32_t[::1]
+    row: _Int32,  # const int32_t[::1]
+    quantity: _Float,  # const double[::1]
+    table: _Float,  # const double[:, ::1]
+    base: _Float,  # const double[::1]
+    gain: _Float,  # const double[::1]
+    loss: _Float,  # const double[::1]
+    absolute: _Float,  # const double[::1]
+    weight: _Float,  # const double[:, ::1]
+    n_scenarios: int,  # int64_t
+) -> tuple[_Float, _Int32]: ...
+def fold(
+    unit_start: _Int64,  # const int64_t[::1]
+    unit: _Int32,  # const int32_t[::1]
+    leaf_start: _Int64,  # const int64_t[::1]
+    leaf: _Int32,  # const int32_t[::1]
+    row: _Int32,  # const int32_t[::1]
+    quantity: _Float,  # const double[::1]
+    table: _Float,  # const double[:, ::1]
+    base: _Float,  # const double[::1]
+    gain: _Float,  # const double[::1]
+    loss: _Float,  # const double[::1]
+    absolute: _Float,  # const double[::1]
+    weight: _Float,  # const double[:, ::1]
+    n_scenarios: int,  # int64_t
+) -> _Float: ...

@@ -19,7 +19,7 @@ import os
 
 import numpy as np
 
-from margin._reference import _check_count, _check_length, _dtypes
+from margin._checks import check_count, check_folds, check_length, dtypes
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -41,6 +41,10 @@ cdef extern from "kernels.h":
         ) noexcept nogil
         void (*combine)(
             int64_t n_lines, const int32_t *row, const double *quantity, const double *table, int64_t width, double *total,
+        ) noexcept nogil
+        void (*fold)(
+            int64_t n_scenarios, const double *value, double base, double gain, double loss, const double *absolute,
+            double *total,
         ) noexcept nogil
         double (*lowest)(int64_t n_scenarios, const double *profit, const double *relief, int32_t *scenario) noexcept nogil
 
@@ -122,13 +126,13 @@ cdef _check_start(str name, const int64_t[::1] start, int64_t limit):
 
 
 cdef _check_lines(start, row, quantity, int64_t n_rows):
-    _check_length("quantity", quantity, len(row))
+    check_length("quantity", quantity, len(row))
     _check_start("start", start, len(row))
     _check_codes("row", row, n_rows)
 
 
 cdef _check_scenarios(start, row, quantity, table, int64_t n_scenarios):
-    _dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), table=(table, "f8", 2))
+    dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), table=(table, "f8", 2))
     width = table.shape[1]
     if width % 8 or not 0 <= n_scenarios <= width:
         raise ValueError(
@@ -353,13 +357,13 @@ cdef _looked_up(keys vocabulary, int64_t m, keys k, int64_t n):
 
 def encode_bytes(data, offsets):  # IN, IN
     """Number distinct byte strings in order of first occurrence; returns the codes and each code's first position."""
-    _dtypes(data=(data, "u1", 1), offsets=(offsets, "i8", 1))
+    dtypes(data=(data, "u1", 1), offsets=(offsets, "i8", 1))
     return _encoded(_strings("offsets", data, offsets), len(offsets) - 1)
 
 
 def encode_int64(values):  # IN
     """Number distinct integers in order of first occurrence; returns the codes and each code's first position."""
-    _dtypes(values=(values, "i8", 1))
+    dtypes(values=(values, "i8", 1))
     if len(values) == 0:
         return np.empty(0, np.int32), np.empty(0, np.int64)
     return _encoded(_integers(values), len(values))
@@ -367,7 +371,7 @@ def encode_int64(values):  # IN
 
 def lookup_bytes(vocabulary_data, vocabulary_offsets, data, offsets):  # IN, IN, IN, IN
     """Position of each byte string in a vocabulary, the first if it is there twice, -1 if it is missing."""
-    _dtypes(
+    dtypes(
         vocabulary_data=(vocabulary_data, "u1", 1),
         vocabulary_offsets=(vocabulary_offsets, "i8", 1),
         data=(data, "u1", 1),
@@ -379,7 +383,7 @@ def lookup_bytes(vocabulary_data, vocabulary_offsets, data, offsets):  # IN, IN,
 
 def lookup_int64(vocabulary, values):  # IN, IN
     """Position of each integer in a vocabulary, the first if it is there twice, -1 if it is missing."""
-    _dtypes(vocabulary=(vocabulary, "i8", 1), values=(values, "i8", 1))
+    dtypes(vocabulary=(vocabulary, "i8", 1), values=(values, "i8", 1))
     if len(values) == 0 or len(vocabulary) == 0:
         return np.full(len(values), -1, np.int32)
     return _looked_up(_integers(vocabulary), len(vocabulary), _integers(values), len(values))
@@ -442,11 +446,11 @@ cdef void _sorted(int64_t *order, int64_t n, const int32_t *minor, int64_t *scra
 
 def group(major, minor, n_major):  # IN, IN
     """Stable order of lines by (major, minor), and where each major begins in it."""
-    _dtypes(major=(major, "i4", 1))
-    _check_count("n_major", n_major)
+    dtypes(major=(major, "i4", 1))
+    check_count("n_major", n_major)
     if minor is not None:
-        _dtypes(minor=(minor, "i4", 1))
-        _check_length("minor", minor, len(major))
+        dtypes(minor=(minor, "i4", 1))
+        check_length("minor", minor, len(major))
     _check_codes("major", major, n_major)
     cdef int64_t n = len(major), m = n_major, i
     start_array, order_array = np.zeros(m + 1, np.int64), np.empty(n, np.int64)
@@ -470,7 +474,7 @@ def group(major, minor, n_major):  # IN, IN
 
 def segment_sum(start, values):  # IN, IN
     """Sum of each segment's values, left to right."""
-    _dtypes(start=(start, "i8", 1), values=(values, "f8", 1))
+    dtypes(start=(start, "i8", 1), values=(values, "f8", 1))
     _check_start("start", start, len(values))
     cdef const int64_t[::1] bounds = start
     cdef const double[::1] numbers = values
@@ -489,7 +493,7 @@ def segment_sum(start, values):  # IN, IN
 
 def line_sums(start, row, quantity, coefficient, side):  # IN, IN, IN, IN
     """Sum of quantity times the row's coefficient over each segment; side 1 longs only, -1 shorts only, 2 gross."""
-    _dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 1))
+    dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 1))
     if side not in {-1, 0, 1, 2}:
         raise ValueError(f"side is {side}; expected 0 (net), 1 (long), -1 (short) or 2 (gross)")
     _check_lines(start, row, quantity, len(coefficient))
@@ -522,15 +526,15 @@ def tiers(amount, table, table_start, floor, rate, slope, deduction, closed):  #
     A table's tiers are ``table_start[t] .. table_start[t + 1]``, floors rising. The tier is the last with floor <= amount
     (closed "left") or floor < amount ("right"); the first if there is none.
     """
-    _dtypes(
+    dtypes(
         amount=(amount, "f8", 1), table=(table, "i4", 1), table_start=(table_start, "i4", 1), floor=(floor, "f8", 1),
         rate=(rate, "f8", 1), slope=(slope, "f8", 1), deduction=(deduction, "f8", 1),
     )
     if closed not in {"left", "right"}:
         raise ValueError(f"closed is {closed!r}; expected 'left' or 'right'")
-    _check_length("table", table, len(amount))
+    check_length("table", table, len(amount))
     for name, column in (("rate", rate), ("slope", slope), ("deduction", deduction)):
-        _check_length(name, column, len(floor))
+        check_length(name, column, len(floor))
     bounds_array = table_start.astype(np.int64)
     _check_start("table_start", bounds_array, len(floor))
     _check_codes("table", table, len(bounds_array) - 1)
@@ -564,8 +568,8 @@ def black76(forward, strike, years, vol, sign):  # IN x 5
     """Undiscounted Black-76 price and delta (by the forward) of each option; sign is 1 for a call, -1 for a put."""
     columns = {"forward": forward, "strike": strike, "years": years, "vol": vol, "sign": sign}
     for name, column in columns.items():
-        _dtypes(**{name: (column, "f8", 1)})
-        _check_length(name, column, len(forward))
+        dtypes(**{name: (column, "f8", 1)})
+        check_length(name, column, len(forward))
     _check_signs(sign)
     cdef const double[::1] f = forward, k = strike, t = years, v = vol, w = sign
     cdef int64_t n = f.shape[0]
@@ -583,13 +587,13 @@ def black76_grid(forward, strike, years, sign, vols, unit, move, vol_index):  # 
 
     Under scenario s option i has the forward ``forward[i] * (1 + move[unit[i], s])`` and the vol ``vols[i, vol_index[s]]``.
     """
-    _dtypes(vols=(vols, "f8", 2), unit=(unit, "i4", 1), move=(move, "f8", 2), vol_index=(vol_index, "i4", 1))
+    dtypes(vols=(vols, "f8", 2), unit=(unit, "i4", 1), move=(move, "f8", 2), vol_index=(vol_index, "i4", 1))
     cdef int64_t n = len(forward), n_scenarios = len(vol_index), n_units = len(move), n_vols = vols.shape[1]
     for name, column in (("forward", forward), ("strike", strike), ("years", years), ("sign", sign)):
-        _dtypes(**{name: (column, "f8", 1)})
-        _check_length(name, column, n)
-    _check_length("vols", vols, n)
-    _check_length("unit", unit, n)
+        dtypes(**{name: (column, "f8", 1)})
+        check_length(name, column, n)
+    check_length("vols", vols, n)
+    check_length("unit", unit, n)
     _check_signs(sign)
     _check_codes("unit", unit, n_units)
     _check_codes("vol_index", vol_index, n_vols)
@@ -620,9 +624,9 @@ def stress(start, unit, row, quantity, table, relief, n_scenarios):  # IN x 6
     A group's P&L under scenario s is the sum of ``quantity * table[row, s]`` over its lines plus ``relief[unit, s]``.
     The scenario is the first with the lowest P&L, -1 for a group without lines.
     """
-    _dtypes(unit=(unit, "i4", 1), relief=(relief, "f8", 2))
+    dtypes(unit=(unit, "i4", 1), relief=(relief, "f8", 2))
     _check_scenarios(start, row, quantity, table, n_scenarios)
-    _check_length("unit", unit, len(start) - 1)
+    check_length("unit", unit, len(start) - 1)
     _check_codes("unit", unit, len(relief))
     if relief.shape[1] != table.shape[1]:
         raise ValueError(f"relief has {relief.shape[1]} columns; expected {table.shape[1]}, as many as table")
@@ -675,3 +679,80 @@ def accumulate(start, row, quantity, table, n_scenarios):  # IN x 4
             for s in range(count):
                 profit[g, s] = total[s]
     return profits
+
+
+def stress_folded(
+    unit_start, unit, leaf_start, leaf, row, quantity, table, base, gain, loss, absolute, weight, n_scenarios
+):  # IN x 12
+    """Worst loss of each group of leaves over the scenarios, and the scenario that gives it, as `stress` counts them.
+
+    A leaf's value under scenario s is the sum of ``quantity * table[row, s]`` over its lines; its P&L is that value times
+    ``gain[leaf]`` (``loss[leaf]`` if it is negative) less the sum of ``quantity * base[row]``, and minus the absolute value of
+    that where ``absolute[s]`` is not 0. A group's P&L is the sum over its leaves times ``weight[unit, s]``.
+    """
+    return _folded(
+        unit_start, unit, leaf_start, leaf, row, quantity, table, base, gain, loss, absolute, weight, n_scenarios, False
+    )
+
+
+def fold(unit_start, unit, leaf_start, leaf, row, quantity, table, base, gain, loss, absolute, weight, n_scenarios):  # IN x 12
+    """P&L of each group of leaves under each scenario, as `stress_folded` counts it."""
+    return _folded(
+        unit_start, unit, leaf_start, leaf, row, quantity, table, base, gain, loss, absolute, weight, n_scenarios, True
+    )
+
+
+cdef _folded(
+    unit_start, unit, leaf_start, leaf, row, quantity, table, base, gain, loss, absolute, weight, int64_t n_scenarios,
+    bint whole,
+):
+    check_folds(unit_start, unit, leaf, base, gain, loss, absolute, weight, table, len(leaf_start) - 1)
+    _check_scenarios(leaf_start, row, quantity, table, n_scenarios)
+    _check_start("unit_start", unit_start, len(leaf))
+    _check_codes("unit", unit, len(weight))
+    _check_codes("leaf", leaf, len(gain))
+    cdef int64_t n = len(unit), width = table.shape[1], count = n_scenarios
+    profits = np.zeros((n if whole else 0, count))
+    worsts, scenarios = np.zeros(n), np.full(n, -1, np.int32)
+    if n and count and len(leaf):
+        if len(row) == 0:  # nothing is read through these
+            row, quantity, table, base = np.zeros(1, np.int32), np.zeros(1), np.zeros((1, width)), np.zeros(1)
+        _fold_groups(
+            unit_start, unit, leaf_start, leaf, row, quantity, table, base, gain, loss, absolute, weight, count, whole,
+            profits, worsts, scenarios,
+        )
+    return profits if whole else (worsts, scenarios)
+
+
+cdef _fold_groups(
+    const int64_t[::1] groups, const int32_t[::1] units, const int64_t[::1] leaves, const int32_t[::1] codes,
+    const int32_t[::1] rows, const double[::1] held, const double[:, ::1] values, const double[::1] bases,
+    const double[::1] gains, const double[::1] losses, const double[::1] absolutes, const double[:, ::1] weights,
+    int64_t count, bint whole, double[:, ::1] profit, double[::1] worst, int32_t[::1] scenario,  # OUT x 3
+):
+    cdef int64_t width = values.shape[1], g, e, line, s
+    cdef double base, lowest
+    scratch = np.zeros((3, width))
+    cdef double[::1] value = scratch[0], total = scratch[1], nothing = scratch[2]
+    with nogil:
+        for g in range(units.shape[0]):
+            for s in range(width):
+                total[s] = 0.0
+            for e in range(groups[g], groups[g + 1]):
+                _chosen.combine(
+                    leaves[e + 1] - leaves[e], &rows[0] + leaves[e], &held[0] + leaves[e], &values[0, 0], width, &value[0]
+                )
+                base = 0.0
+                for line in range(leaves[e], leaves[e + 1]):
+                    base += held[line] * bases[rows[line]]
+                _chosen.fold(width, &value[0], base, gains[codes[e]], losses[codes[e]], &absolutes[0], &total[0])
+            for s in range(width):
+                total[s] *= weights[units[g], s]
+            if whole:
+                for s in range(count):
+                    profit[g, s] = total[s]
+                continue
+            lowest = _chosen.lowest(count, &total[0], &nothing[0], &scenario[g])
+            worst[g] = 0.0 if lowest >= 0 else -lowest
+            if leaves[groups[g]] == leaves[groups[g + 1]]:
+                scenario[g] = -1

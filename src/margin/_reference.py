@@ -10,9 +10,21 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from margin._checks import (
+    check_codes,
+    check_count,
+    check_folds,
+    check_length,
+    check_lines,
+    check_scenarios,
+    check_signs,
+    check_start,
+    dtypes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -33,19 +45,19 @@ SMALLEST_DEVIATION: Final = 1e-16
 
 def encode_bytes(data: UInt8, offsets: Int64) -> tuple[Int32, Int64]:
     """Number distinct byte strings in order of first occurrence; returns the codes and each code's first position."""
-    _dtypes(data=(data, "u1", 1), offsets=(offsets, "i8", 1))
+    dtypes(data=(data, "u1", 1), offsets=(offsets, "i8", 1))
     return _encode(_strings("offsets", data, offsets))
 
 
 def encode_int64(values: Int64) -> tuple[Int32, Int64]:
     """Number distinct integers in order of first occurrence; returns the codes and each code's first position."""
-    _dtypes(values=(values, "i8", 1))
+    dtypes(values=(values, "i8", 1))
     return _encode(values.tolist())
 
 
 def lookup_bytes(vocabulary_data: UInt8, vocabulary_offsets: Int64, data: UInt8, offsets: Int64) -> Int32:
     """Position of each byte string in a vocabulary, the first if it is there twice, -1 if it is missing."""
-    _dtypes(
+    dtypes(
         vocabulary_data=(vocabulary_data, "u1", 1),
         vocabulary_offsets=(vocabulary_offsets, "i8", 1),
         data=(data, "u1", 1),
@@ -57,7 +69,7 @@ def lookup_bytes(vocabulary_data: UInt8, vocabulary_offsets: Int64, data: UInt8,
 
 def lookup_int64(vocabulary: Int64, values: Int64) -> Int32:
     """Position of each integer in a vocabulary, the first if it is there twice, -1 if it is missing."""
-    _dtypes(vocabulary=(vocabulary, "i8", 1), values=(values, "i8", 1))
+    dtypes(vocabulary=(vocabulary, "i8", 1), values=(values, "i8", 1))
     return _lookup(vocabulary.tolist(), values.tolist())
 
 
@@ -81,7 +93,7 @@ def _lookup(vocabulary: Sequence[Hashable], keys: Sequence[Hashable]) -> Int32:
 
 
 def _strings(name: str, data: UInt8, offsets: Int64) -> list[bytes]:
-    _check_start(name, offsets, len(data))
+    check_start(name, offsets, len(data))
     text = data.tobytes()
     bounds = offsets.tolist()
     return [text[begin:end] for begin, end in pairwise(bounds)]
@@ -92,12 +104,12 @@ def _strings(name: str, data: UInt8, offsets: Int64) -> list[bytes]:
 
 def group(major: Int32, minor: Int32 | None, n_major: int) -> tuple[Int64, Int64]:
     """Stable order of lines by (major, minor), and where each major begins in it."""
-    _dtypes(major=(major, "i4", 1))
-    _check_count("n_major", n_major)
+    dtypes(major=(major, "i4", 1))
+    check_count("n_major", n_major)
     if minor is not None:
-        _dtypes(minor=(minor, "i4", 1))
-        _check_length("minor", minor, len(major))
-    _check_codes("major", major, n_major)
+        dtypes(minor=(minor, "i4", 1))
+        check_length("minor", minor, len(major))
+    check_codes("major", major, n_major)
     lines: list[list[int]] = [[] for _ in range(n_major)]
     for line, owner in enumerate(major.tolist()):
         lines[owner].append(line)
@@ -114,8 +126,8 @@ def group(major: Int32, minor: Int32 | None, n_major: int) -> tuple[Int64, Int64
 
 def segment_sum(start: Int64, values: Float) -> Float:
     """Sum of each segment's values, left to right."""
-    _dtypes(start=(start, "i8", 1), values=(values, "f8", 1))
-    _check_start("start", start, len(values))
+    dtypes(start=(start, "i8", 1), values=(values, "f8", 1))
+    check_start("start", start, len(values))
     numbers = values.tolist()
     sums = []
     for segment in _segments(start):
@@ -128,11 +140,11 @@ def segment_sum(start: Int64, values: Float) -> Float:
 
 def line_sums(start: Int64, row: Int32, quantity: Float, coefficient: Float, side: int) -> Float:
     """Sum of quantity times the row's coefficient over each segment; side 1 longs only, -1 shorts only, 2 gross."""
-    _dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 1))
+    dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 1))
     if side not in {-1, 0, 1, 2}:
         message = f"side is {side}; expected 0 (net), 1 (long), -1 (short) or 2 (gross)"
         raise ValueError(message)
-    _check_lines(start, row, quantity, len(coefficient))
+    check_lines(start, row, quantity, len(coefficient))
     rows, quantities, coefficients = row.tolist(), quantity.tolist(), coefficient.tolist()
     sums = []
     for segment in _segments(start):
@@ -161,7 +173,7 @@ def tiers(
     A table's tiers are ``table_start[t] .. table_start[t + 1]``, floors rising. The tier is the last with floor <= amount
     (closed "left") or floor < amount ("right"); the first if there is none.
     """
-    _dtypes(
+    dtypes(
         amount=(amount, "f8", 1),
         table=(table, "i4", 1),
         table_start=(table_start, "i4", 1),
@@ -173,12 +185,12 @@ def tiers(
     if closed not in {"left", "right"}:
         message = f"closed is {closed!r}; expected 'left' or 'right'"
         raise ValueError(message)
-    _check_length("table", table, len(amount))
+    check_length("table", table, len(amount))
     for name, column in (("rate", rate), ("slope", slope), ("deduction", deduction)):
-        _check_length(name, column, len(floor))
-    _check_start("table_start", table_start, len(floor))
+        check_length(name, column, len(floor))
+    check_start("table_start", table_start, len(floor))
     bounds, floors = table_start.tolist(), floor.tolist()
-    _check_codes("table", table, len(bounds) - 1)
+    check_codes("table", table, len(bounds) - 1)
     for begin, end in pairwise(bounds):
         for k in range(begin, end):
             if not (floors[k] == floors[k] if k == begin else floors[k - 1] < floors[k]):
@@ -208,9 +220,9 @@ def black76(forward: Float, strike: Float, years: Float, vol: Float, sign: Float
     """
     columns = {"forward": forward, "strike": strike, "years": years, "vol": vol, "sign": sign}
     for name, column in columns.items():
-        _dtypes(**{name: (column, "f8", 1)})
-        _check_length(name, column, len(forward))
-    _check_signs(sign)
+        dtypes(**{name: (column, "f8", 1)})
+        check_length(name, column, len(forward))
+    check_signs(sign)
     results = [_black76(*option) for option in zip(*(column.tolist() for column in columns.values()), strict=True)]
     price, delta = zip(*results, strict=True) if results else ((), ())
     return np.array(price, np.float64), np.array(delta, np.float64)
@@ -224,15 +236,15 @@ def black76_grid(
     Under scenario s option i has the forward ``forward[i] * (1 + move[unit[i], s])`` and the vol ``vols[i, vol_index[s]]``.
     """
     n, n_scenarios = len(forward), len(vol_index)
-    _dtypes(vols=(vols, "f8", 2), unit=(unit, "i4", 1), move=(move, "f8", 2), vol_index=(vol_index, "i4", 1))
+    dtypes(vols=(vols, "f8", 2), unit=(unit, "i4", 1), move=(move, "f8", 2), vol_index=(vol_index, "i4", 1))
     for name, column in (("forward", forward), ("strike", strike), ("years", years), ("sign", sign)):
-        _dtypes(**{name: (column, "f8", 1)})
-        _check_length(name, column, n)
-    _check_length("vols", vols, n)
-    _check_length("unit", unit, n)
-    _check_signs(sign)
-    _check_codes("unit", unit, len(move))
-    _check_codes("vol_index", vol_index, vols.shape[1])
+        dtypes(**{name: (column, "f8", 1)})
+        check_length(name, column, n)
+    check_length("vols", vols, n)
+    check_length("unit", unit, n)
+    check_signs(sign)
+    check_codes("unit", unit, len(move))
+    check_codes("vol_index", vol_index, vols.shape[1])
     if move.shape[1] != n_scenarios:
         message = f"move has {move.shape[1]} columns; expected {n_scenarios}, the length of vol_index"
         raise ValueError(message)
@@ -273,29 +285,25 @@ def stress(
     A group's P&L under scenario s is the sum of ``quantity * table[row, s]`` over its lines plus ``relief[unit, s]``.
     The scenario is the first with the lowest P&L, -1 for a group without lines.
     """
-    _dtypes(unit=(unit, "i4", 1), relief=(relief, "f8", 2))
-    _check_scenarios(start, row, quantity, table, n_scenarios)
-    _check_length("unit", unit, len(start) - 1)
-    _check_codes("unit", unit, len(relief))
+    dtypes(unit=(unit, "i4", 1), relief=(relief, "f8", 2))
+    check_scenarios(start, row, quantity, table, n_scenarios)
+    check_length("unit", unit, len(start) - 1)
+    check_codes("unit", unit, len(relief))
     if relief.shape[1] != table.shape[1]:
         message = f"relief has {relief.shape[1]} columns; expected {table.shape[1]}, as many as table"
         raise ValueError(message)
     profit = accumulate(start, row, quantity, table, n_scenarios).tolist()
     worst, scenario = [], []
     for g, code in enumerate(unit.tolist()):
-        lowest, where = math.inf, -1
-        for s in range(n_scenarios):
-            value = profit[g][s] + float(relief[code, s])
-            if value < lowest or where < 0 or (math.isnan(value) and not math.isnan(lowest)):
-                lowest, where = value, s
-        worst.append(0.0 if lowest >= 0 else -lowest)
+        amount, where = _worst([profit[g][s] + float(relief[code, s]) for s in range(n_scenarios)])
+        worst.append(amount)
         scenario.append(where if start[g] < start[g + 1] else -1)
     return np.array(worst, np.float64), np.array(scenario, np.int32)
 
 
 def accumulate(start: Int64, row: Int32, quantity: Float, table: Float, n_scenarios: int) -> Float:
     """P&L of each group under each scenario: the sum of ``quantity * table[row]`` over its lines."""
-    _check_scenarios(start, row, quantity, table, n_scenarios)
+    check_scenarios(start, row, quantity, table, n_scenarios)
     profit = []
     for segment in _segments(start):
         total = [0.0] * n_scenarios
@@ -307,70 +315,80 @@ def accumulate(start: Int64, row: Int32, quantity: Float, table: Float, n_scenar
     return np.array(profit, np.float64).reshape(len(start) - 1, n_scenarios)
 
 
-# Checks: the same, with the same words, as in the compiled kernels
+def stress_folded(
+    unit_start: Int64,
+    unit: Int32,
+    leaf_start: Int64,
+    leaf: Int32,
+    row: Int32,
+    quantity: Float,
+    table: Float,
+    base: Float,
+    gain: Float,
+    loss: Float,
+    absolute: Float,
+    weight: Float,
+    n_scenarios: int,
+) -> tuple[Float, Int32]:
+    """Worst loss of each group of leaves over the scenarios, and the scenario that gives it, as `stress` counts them.
+
+    A leaf's value under scenario s is the sum of ``quantity * table[row, s]`` over its lines; its P&L is that value times
+    ``gain[leaf]`` (``loss[leaf]`` if it is negative) less the sum of ``quantity * base[row]``, and minus the absolute value of
+    that where ``absolute[s]`` is not 0. A group's P&L is the sum over its leaves times ``weight[unit, s]``.
+    """
+    profit = fold(
+        unit_start, unit, leaf_start, leaf, row, quantity, table, base, gain, loss, absolute, weight, n_scenarios
+    ).tolist()
+    worst, scenario = [], []
+    for g in range(len(unit)):
+        amount, where = _worst(profit[g])
+        worst.append(amount)
+        scenario.append(where if leaf_start[unit_start[g]] < leaf_start[unit_start[g + 1]] else -1)
+    return np.array(worst, np.float64), np.array(scenario, np.int32)
 
 
-def _dtypes(**arguments: tuple[Any, str, int]) -> None:
-    for name, (array, dtype, dimensions) in arguments.items():
-        if not isinstance(array, np.ndarray):
-            message = f"{name} is a {type(array).__name__}; expected an array"
-            raise TypeError(message)
-        if array.dtype != np.dtype(dtype) or array.ndim != dimensions or not array.flags.c_contiguous:
-            message = f"{name} is {array.ndim}-dimensional {array.dtype}; expected contiguous {dimensions}-d {dtype}"
-            raise ValueError(message)
+def fold(
+    unit_start: Int64,
+    unit: Int32,
+    leaf_start: Int64,
+    leaf: Int32,
+    row: Int32,
+    quantity: Float,
+    table: Float,
+    base: Float,
+    gain: Float,
+    loss: Float,
+    absolute: Float,
+    weight: Float,
+    n_scenarios: int,
+) -> Float:
+    """P&L of each group of leaves under each scenario, as `stress_folded` counts it."""
+    check_folds(unit_start, unit, leaf, base, gain, loss, absolute, weight, table, len(leaf_start) - 1)
+    check_scenarios(leaf_start, row, quantity, table, n_scenarios)
+    check_start("unit_start", unit_start, len(leaf))
+    check_codes("unit", unit, len(weight))
+    check_codes("leaf", leaf, len(gain))
+    value = accumulate(leaf_start, row, quantity, table, n_scenarios)
+    cost = [sum((float(quantity[line]) * float(base[row[line]]) for line in lines), 0.0) for lines in _segments(leaf_start)]
+    profits = np.zeros((len(unit), n_scenarios))
+    for g, leaves in enumerate(_segments(unit_start)):
+        for s in range(n_scenarios):
+            total = 0.0
+            for e in leaves:
+                factor = float(gain[leaf[e]] if value[e, s] >= 0 else loss[leaf[e]])
+                profit = float(value[e, s]) * factor - cost[e]
+                total += -abs(profit) if absolute[s] != 0 else profit
+            profits[g, s] = total * float(weight[unit[g], s])
+    return profits
 
 
-def _check_count(name: str, count: int) -> None:
-    if count < 0:
-        message = f"{name} is {count}; expected 0 or more"
-        raise ValueError(message)
-
-
-def _check_length(name: str, array: npt.NDArray[Any], expected: int) -> None:
-    if len(array) != expected:
-        message = f"{name} has {len(array)} items; expected {expected}"
-        raise ValueError(message)
-
-
-def _check_start(name: str, start: Int64 | Int32, limit: int) -> None:
-    if len(start) == 0:
-        message = f"{name} has 0 items; expected at least 1"
-        raise ValueError(message)
-    lowest = 0
-    for position, value in enumerate(start.tolist()):
-        if not lowest <= value <= limit:
-            message = f"{name}[{position}] is {value}; expected {lowest} <= {name}[{position}] <= {limit}"
-            raise ValueError(message)
-        lowest = value
-
-
-def _check_codes(name: str, codes: Int32, bound: int) -> None:
-    for position, code in enumerate(codes.tolist()):
-        if not 0 <= code < bound:
-            message = f"{name}[{position}] is {code}; expected 0 <= {name}[{position}] < {bound}"
-            raise ValueError(message)
-
-
-def _check_lines(start: Int64, row: Int32, quantity: Float, n_rows: int) -> None:
-    _check_length("quantity", quantity, len(row))
-    _check_start("start", start, len(row))
-    _check_codes("row", row, n_rows)
-
-
-def _check_scenarios(start: Int64, row: Int32, quantity: Float, table: Float, n_scenarios: int) -> None:
-    _dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), table=(table, "f8", 2))
-    width = table.shape[1]
-    if width % 8 or not 0 <= n_scenarios <= width:
-        message = f"table has {width} columns for {n_scenarios} scenarios; expected a multiple of 8, at least as many"
-        raise ValueError(message)
-    _check_lines(start, row, quantity, len(table))
-
-
-def _check_signs(sign: Float) -> None:
-    for position, value in enumerate(sign.tolist()):
-        if value not in {1.0, -1.0}:
-            message = f"sign[{position}] is {value!r}; expected 1.0 (call) or -1.0 (put)"
-            raise ValueError(message)
+def _worst(profits: Sequence[float]) -> tuple[float, int]:
+    """The largest loss, never below 0, and the first scenario that gives it; nan if there is one."""
+    lowest, where = math.inf, -1
+    for s, value in enumerate(profits):
+        if value < lowest or where < 0 or (math.isnan(value) and not math.isnan(lowest)):
+            lowest, where = value, s
+    return (0.0 if lowest >= 0 else -lowest), where
 
 
 def _segments(start: Int64 | Int32) -> list[range]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from margin.assessment import Assessment
 from margin.lines import Lines
-from margin.models.portfolio import PreparedPortfolio, UnitVectors
+from margin.models.portfolio import PreparedPortfolio
+from margin.models.stress import UnitVectors
 
 if TYPE_CHECKING:
     from margin.book import Book

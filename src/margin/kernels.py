@@ -24,12 +24,14 @@ if TYPE_CHECKING:
         black76_grid,
         encode_bytes,
         encode_int64,
+        fold,
         group,
         line_sums,
         lookup_bytes,
         lookup_int64,
         segment_sum,
         stress,
+        stress_folded,
         tiers,
     )
 
@@ -42,12 +44,14 @@ __all__ = [
     "config",
     "encode_bytes",
     "encode_int64",
+    "fold",
     "group",
     "line_sums",
     "lookup_bytes",
     "lookup_int64",
     "segment_sum",
     "stress",
+    "stress_folded",
     "tiers",
 ]
 
@@ -92,12 +96,14 @@ if not TYPE_CHECKING:
     black76_grid = _kernels.black76_grid
     encode_bytes = _kernels.encode_bytes
     encode_int64 = _kernels.encode_int64
+    fold = _kernels.fold
     group = _kernels.group
     line_sums = _kernels.line_sums
     lookup_bytes = _kernels.lookup_bytes
     lookup_int64 = _kernels.lookup_int64
     segment_sum = _kernels.segment_sum
     stress = _kernels.stress
+    stress_folded = _kernels.stress_folded
     tiers = _kernels.tiers
 
 

@@ -91,6 +91,10 @@ class Segments:
     def __len__(self) -> int:
         return len(self.pool)
 
+    def inside(self, coarser: Segments) -> Offsets:
+        """Offsets of these runs by the coarser runs that they divide, shape (len(coarser) + 1,)."""
+        return np.searchsorted(self.start, coarser.start).astype(np.int64)
+
 
 def rank_rows(*keys: NDArray[np.int32]) -> Codes:
     """Rank of each row when rows are ordered by the given keys, the first the most significant; ties by row number."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from margin.columns import Columns
 
-__all__ = ["FUTURE", "OPTION", "PERPETUAL", "SPOT", "Market"]
+__all__ = ["DAYS_A_YEAR", "FUTURE", "OPTION", "PERPETUAL", "SPOT", "Market"]
 
 PERPETUAL, FUTURE, OPTION, SPOT = 0, 1, 2, 3
 
@@ -29,7 +29,10 @@ Array = NDArray[np.float64]
 Times = NDArray[np.datetime64]
 
 _KINDS = TABLES["instruments"]["kind"].choices
-_YEAR = np.timedelta64(365 * 86_400_000, "ms")
+DAYS_A_YEAR = 365
+"""Day count of all times to expiry."""
+
+_YEAR = np.timedelta64(DAYS_A_YEAR * 86_400_000, "ms")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -68,10 +68,15 @@ def black76(forward: ArrayLike, strike: ArrayLike, years: ArrayLike, vol: ArrayL
     return Black76(price.reshape(shape), delta.reshape(shape))
 
 
+def discount_factors(market: Market) -> Array:
+    """Discount factor to the expiry of each instrument at its rate floored at zero, shape (n,); nan where it has no rate."""
+    return np.asarray(np.exp(-np.maximum(market.rate, 0.0) * market.years))
+
+
 def model_marks(market: Market) -> Array:
     """Marks in which every option is worth its Black-76 value at the market's own forward and vol, shape (n,).
 
-    Discounted at the option's interest rate where the market gives one. A linear option is worth its value in quote currency,
+    Discounted (see `discount_factors`) where the market gives a rate. A linear option is worth its value in quote currency,
     an inverse one that value over the forward; other instruments keep their mark.
 
     Examples
@@ -81,7 +86,8 @@ def model_marks(market: Market) -> Array:
     option = market.kind == OPTION
     forward, years = market.forward[option], market.years[option]
     value = black76(forward, market.strike[option], years, market.vol[option], market.option_sign[option]).price
-    value *= np.exp(-np.nan_to_num(market.rate[option]) * years)
+    discount = discount_factors(market)[option]
+    value *= np.where(np.isnan(discount), 1.0, discount)
     marks = market.mark.copy()
     marks[option] = np.where(market.inverse[option], value / forward, value)
     return marks

@@ -43,6 +43,10 @@ typedef struct {
     void (*combine)(int64_t n_lines, const int32_t *row, const double *quantity, const double *table, int64_t width,
                     double *total);
 
+    /* total[s] += value[s] * (value[s] >= 0 ? gain : loss) - base, minus its absolute value where absolute[s] is not 0. */
+    void (*fold)(int64_t n_scenarios, const double *value, double base, double gain, double loss, const double *absolute,
+                 double *total);
+
     /* Lowest of profit[s] + relief[s] and the first s that has it; nan if there is one. */
     double (*lowest)(int64_t n_scenarios, const double *profit, const double *relief, int32_t *scenario);
 } margin_kernels;

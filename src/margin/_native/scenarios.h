@@ -82,6 +82,15 @@ static void combine(int64_t n_lines, const int32_t *restrict row, const double *
     }
 }
 
+static void fold(int64_t n_scenarios, const double *restrict value, double base, double gain, double loss,
+                 const double *restrict absolute, double *restrict total)
+{
+    for (int64_t s = 0; s < n_scenarios; ++s) {
+        const double profit = value[s] * (value[s] >= 0.0 ? gain : loss) - base;
+        total[s] += absolute[s] != 0.0 ? -fabs(profit) : profit;
+    }
+}
+
 static double lowest_plain(int64_t n_scenarios, const double *restrict profit, const double *restrict relief,
                            int32_t *restrict scenario)
 {

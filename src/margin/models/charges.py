@@ -19,7 +19,8 @@ from margin.pricing import black76
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
-ALL, LONG, SHORT = 0, 1, -1
+ALL, LONG, SHORT, GROSS = 0, 1, -1, 2
+"""Which lines `kernels.line_sums` counts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,8 +30,12 @@ class Sensitivities:
     Attributes
     ----------
     market : Market
+    in_usd : bool
+        Whether pools count in the market's money, else in settlement currency.
     used : ndarray of bool, shape (n_rows,)
         Rows that occur.
+    strike : ndarray of int32, shape (n_rows,)
+        Code of (unit, settlement currency, expiry, strike) of each row.
     units : tuple of str
     unit : ndarray of int32, shape (n_rows,)
         Unit of each row, -1 where it has none.
@@ -50,9 +55,11 @@ class Sensitivities:
     """
 
     market: Market
+    in_usd: bool
     used: NDArray[np.bool_]
     units: tuple[str, ...]
     unit: Codes
+    strike: Codes
     holds_instruments: NDArray[np.bool_]
     delta: Array
     value: Array
@@ -63,7 +70,15 @@ class Sensitivities:
 
     @classmethod
     def of(
-        cls, market: Market, *, unit: Codes, units: tuple[str, ...], used: NDArray[np.bool_], delta: Array, in_usd: bool
+        cls,
+        market: Market,
+        *,
+        unit: Codes,
+        units: tuple[str, ...],
+        strike: Codes,
+        used: NDArray[np.bool_],
+        delta: Array,
+        in_usd: bool,
     ) -> Sensitivities:
         """Sensitivities of the rows in use.
 
@@ -73,6 +88,7 @@ class Sensitivities:
             n instruments, m currencies.
         unit : ndarray of int32, shape (n + m,)
         units : tuple of str
+        strike : ndarray of int32, shape (n + m,)
         used : ndarray of bool, shape (n + m,)
         delta : ndarray of float64, shape (n,)
             Coin per contract.
@@ -91,9 +107,11 @@ class Sensitivities:
         holds[unit[rows]] = True
         return cls(
             market=market,
+            in_usd=in_usd,
             used=used,
             units=units,
             unit=unit,
+            strike=strike,
             holds_instruments=holds,
             delta=np.concatenate((np.where(used[:n], delta, 0.0), none)),
             value=np.concatenate((coin_value(market, in_usd=in_usd), none)),
@@ -160,8 +178,7 @@ class ExpiryDeltaCharge:
 
         def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
             by_leaf = kernels.line_sums(leaves.start, lines.row, lines.quantity, coefficient, ALL)
-            inside = np.searchsorted(leaves.start, units.start).astype(np.int64)
-            return kernels.segment_sum(inside, np.abs(by_leaf))
+            return kernels.segment_sum(leaves.inside(units), np.abs(by_leaf))
 
         return amount
 

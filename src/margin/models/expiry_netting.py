@@ -14,7 +14,7 @@ from margin.errors import DataError
 from margin.lines import Lines, Segments, segments
 from margin.market import Market
 from margin.models.options import OptionMargins, ShortFormula, ShortMargin, isolated
-from margin.models.units import Rows
+from margin.models.units import UsedRows
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -46,7 +46,7 @@ class ExpiryNetting:
     unpaired_maintenance: ByName
     nets: ClassVar[bool] = True
 
-    def prepare(self, rows: Rows) -> PreparedExpiryNetting:
+    def prepare(self, rows: UsedRows) -> PreparedExpiryNetting:
         """Find the expiries, and what one contract adds to the payoff.
 
         Raises
@@ -59,7 +59,8 @@ class ExpiryNetting:
         call = rows.padded(market.option_sign > 0)
         calls = options & call
         size = np.where(options, rows.to_pool * rows.padded(market.contract_size), 0.0)
-        leaf, n_leaves = _leaves(rows)
+        leaf = rows.leaf
+        n_leaves = int(leaf.max(initial=-1)) + 1
         forward = np.zeros(n_leaves)
         np.maximum.at(forward, leaf[options], rows.padded(market.forward)[options])
         is_option = np.zeros(n_leaves, dtype=np.bool_)
@@ -73,7 +74,6 @@ class ExpiryNetting:
         return PreparedExpiryNetting(
             short=isolated((self.short, self.short), rows),
             leaf=leaf,
-            keys=(leaf, np.unique(strike, return_inverse=True)[1].astype(np.int32)),
             is_option=is_option,
             strike=strike,
             call=np.where(call, size, 0.0),
@@ -92,8 +92,6 @@ class PreparedExpiryNetting:
         Pool currency, by row.
     leaf : ndarray of int32, shape (n_rows,)
         Code of (unit, expiry).
-    keys : tuple of ndarray of int32
-        Expiry, then strike.
     is_option : ndarray of bool, shape (n_leaves,)
     strike : ndarray of float64, shape (n_rows,)
     call, put : ndarray of float64, shape (n_rows,)
@@ -104,7 +102,6 @@ class PreparedExpiryNetting:
 
     short: ShortMargin
     leaf: Codes
-    keys: tuple[Codes, ...]
     is_option: NDArray[np.bool_]
     strike: Array
     call: Array
@@ -171,18 +168,6 @@ def _gathered(strike: Array, size: Array, first: NDArray[np.int64], last: NDArra
     at_zero = np.empty(len(order))
     at_zero[order] = value + slope * at
     return by_line, at_zero
-
-
-def _leaves(rows: Rows) -> tuple[Codes, int]:
-    """Code of (unit, options or not, settlement currency, expiry) of each row, ascending by unit, and their number."""
-    n, options = len(rows.market), rows.options
-    keys = np.full((len(rows.used), 4), -1, dtype=np.int64)
-    keys[:, 0] = rows.unit
-    keys[:, 1] = options
-    keys[:n, 2][options[:n]] = rows.market.settlement[options[:n]]
-    keys[:n, 3][options[:n]] = rows.market.expiry[options[:n]].astype(np.int64)
-    found, code = np.unique(keys, axis=0, return_inverse=True)
-    return code.reshape(-1).astype(np.int32), len(found)
 
 
 def _refuse_inverse(market: Market, options: NDArray[np.bool_]) -> None:

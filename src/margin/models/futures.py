@@ -13,7 +13,7 @@ from margin.contracts import coin_per_contract, is_option
 from margin.lines import Lines
 from margin.market import Market
 from margin.models.rates import RateTable, RateTables
-from margin.models.units import Rows
+from margin.models.units import UsedRows
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -48,7 +48,7 @@ class FuturesMargin:
     tiers_in: Literal["coin", "value"] = "coin"
     by: Literal["index", "base", "instrument"] = "index"
 
-    def prepare(self, rows: Rows) -> PreparedFutures:
+    def prepare(self, rows: UsedRows) -> PreparedFutures:
         """Take the rate tables of the instruments in use."""
         market, n = rows.market, len(rows.market)
         futures = rows.used[:n] & ~is_option(market)

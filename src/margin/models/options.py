@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from margin.by_name import ByName
 from margin.contracts import is_option
 from margin.lines import Lines, segments
-from margin.models.units import Rows
+from margin.models.units import UsedRows
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -29,7 +29,7 @@ class ShortMargin(NamedTuple):
 class ShortFormula(Protocol):
     """A formula for the margin of one short contract."""
 
-    def short_margin(self, rows: Rows) -> ShortMargin:
+    def short_margin(self, rows: UsedRows) -> ShortMargin:
         """Margins of each instrument in settlement currency, shape (n,); parameters are asked for options in use only."""
 
 
@@ -56,7 +56,7 @@ class MoneynessMargin:
     minimum: float
     maintenance: float
 
-    def short_margin(self, rows: Rows) -> ShortMargin:
+    def short_margin(self, rows: UsedRows) -> ShortMargin:
         """Margins of one short contract of every instrument."""
         market = rows.market
         options = is_option(market)
@@ -117,7 +117,7 @@ class IndexShareMargin:
     put_value: ByName
     put_floor: ByName
 
-    def short_margin(self, rows: Rows) -> ShortMargin:
+    def short_margin(self, rows: UsedRows) -> ShortMargin:
         """Margins of one short contract of every option in use."""
         market, n = rows.market, len(rows.market)
         call = market.option_sign > 0
@@ -163,12 +163,8 @@ class PreparedOptions(Protocol):
     def short(self) -> ShortMargin:
         """Margins of one short contract on its own, in the pool's currency, shape (n_rows,)."""
 
-    @property
-    def keys(self) -> tuple[Codes, ...]:
-        """How the rows of a unit are to be ordered, the most significant key first; each of shape (n_rows,)."""
-
     def margins(self, lines: Lines) -> OptionMargins:
-        """Margins of all options; other lines have none."""
+        """Margins of all options; other lines have none. Where the rule nets, lines are sorted by expiry and strike."""
 
 
 class OptionRule(Protocol):
@@ -178,11 +174,11 @@ class OptionRule(Protocol):
     def nets(self) -> bool:
         """Whether options of a unit are margined together, so that lines must be sorted by unit."""
 
-    def prepare(self, rows: Rows) -> PreparedOptions:
+    def prepare(self, rows: UsedRows) -> PreparedOptions:
         """Do what depends on the market only."""
 
 
-def isolated(formulas: tuple[ShortFormula, ShortFormula], rows: Rows) -> ShortMargin:
+def isolated(formulas: tuple[ShortFormula, ShortFormula], rows: UsedRows) -> ShortMargin:
     """Margins by the formula for inverse and the one for linear options, in the pool's currency, shape (n_rows,)."""
     inverse, linear = (formula.short_margin(rows) for formula in formulas)
     chosen = (np.where(rows.market.inverse, i, x) for i, x in zip(inverse, linear, strict=True))
@@ -202,7 +198,7 @@ class PerPosition:
     linear: ShortFormula
     nets: ClassVar[bool] = False
 
-    def prepare(self, rows: Rows) -> PreparedPerPosition:
+    def prepare(self, rows: UsedRows) -> PreparedPerPosition:
         """Margins of one short contract."""
         return PreparedPerPosition(isolated((self.inverse, self.linear), rows))
 
@@ -212,7 +208,6 @@ class PreparedPerPosition:
     """`PerPosition` for one market."""
 
     short: ShortMargin
-    keys: ClassVar[tuple[Codes, ...]] = ()
 
     def margins(self, lines: Lines) -> OptionMargins:
         """Margins of each line."""
@@ -237,7 +232,7 @@ class GivenOptionMargins:
     maintenance: Mapping[str, float]
     nets: ClassVar[bool] = True
 
-    def prepare(self, rows: Rows) -> PreparedGivenOptions:
+    def prepare(self, rows: UsedRows) -> PreparedGivenOptions:
         """Sort out the units."""
         given = np.array([name in self.initial or name in self.maintenance for name in rows.units], dtype=np.bool_)
         initial, maintenance = (
@@ -260,11 +255,6 @@ class PreparedGivenOptions:
     def short(self) -> ShortMargin:
         """That of the rule."""
         return self.rule.short
-
-    @property
-    def keys(self) -> tuple[Codes, ...]:
-        """Those of the rule."""
-        return self.rule.keys
 
     def margins(self, lines: Lines) -> OptionMargins:
         """Margins of the rule, but in given units the given ones, on the first run of the unit."""

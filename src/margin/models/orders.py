@@ -15,7 +15,7 @@ from margin.lines import OrderLines, pool_sums
 from margin.market import Market
 from margin.models.futures import PreparedFutures
 from margin.models.options import ShortMargin
-from margin.models.units import Rows
+from margin.models.units import UsedRows
 
 Array = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ PreparedOrders = Callable[[OrderLines, Array, int], dict[str, Array]]
 class OrderRule(Protocol):
     """What open orders add to the initial margin of positions."""
 
-    def prepare(self, rows: Rows, futures: PreparedFutures, short: ShortMargin) -> PreparedOrders:
+    def prepare(self, rows: UsedRows, futures: PreparedFutures, short: ShortMargin) -> PreparedOrders:
         """Make the rule ready for one market; `short` is the margin of one short option in the pool's currency."""
 
 
@@ -124,7 +124,7 @@ class WorseSideOrders:
     inverse_fee: Callable[[], OptionFee]
     linear_fee: Callable[[], OptionFee]
 
-    def prepare(self, rows: Rows, futures: PreparedFutures, short: ShortMargin) -> PreparedOrders:
+    def prepare(self, rows: UsedRows, futures: PreparedFutures, short: ShortMargin) -> PreparedOrders:
         """Margins of futures and options before and after the worse side."""
         market, to_pool = rows.market, rows.to_pool
 
@@ -172,7 +172,7 @@ class RefusedOrders:
 
     hint: str
 
-    def prepare(self, rows: Rows, futures: PreparedFutures, short: ShortMargin) -> PreparedOrders:
+    def prepare(self, rows: UsedRows, futures: PreparedFutures, short: ShortMargin) -> PreparedOrders:
         """Nothing to do before there are orders."""
 
         def refuse(orders: OrderLines, position: Array, n_pools: int) -> dict[str, Array]:
@@ -189,6 +189,6 @@ class RefusedOrders:
 class IgnoredOrders:
     """Open orders add nothing."""
 
-    def prepare(self, rows: Rows, futures: PreparedFutures, short: ShortMargin) -> PreparedOrders:
+    def prepare(self, rows: UsedRows, futures: PreparedFutures, short: ShortMargin) -> PreparedOrders:
         """Nothing to do."""
         return lambda orders, position, n_pools: {}

@@ -3,69 +3,92 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from margin import kernels
+from margin.contracts import is_option
 from margin.errors import DataError
 from margin.lines import Lines, OrderLines, Segments, pool_sums, rank_rows, segments
 from margin.market import Market
-from margin.models.charges import Charge, DeltaBasis, PreparedCharge, Sensitivities, deltas
+from margin.models.charges import Charge, DeltaBasis, PreparedCharge, Sensitivities, black_delta, deltas
+from margin.models.combine import Factors
+from margin.models.fold import SignDiscount, check_rates
+from margin.models.leaves import expiry_leaves, strike_leaves
 from margin.models.order_charges import OrderCharge, PreparedOrderCharge
 from margin.models.requirement import Requirement, UnitResults
-from margin.models.scenarios import ScenarioSet, ScenarioTable
-from margin.models.shape import GainOffset, dampen
-from margin.models.shocks import RelativeVolShock
-from margin.models.valuation import pnl_table
+from margin.models.scenarios import Scenarios
+from margin.models.shape import GainOffset
+from margin.models.shocks import VolShock
+from margin.models.stress import FoldedStress, NettedStress, Stress, UnitVectors
+from margin.models.valuation import Rows, pnl_table, value_table
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
+
+WORST_LOSS = "worst_loss"
+"""Name of the component."""
 
 
 @dataclass(frozen=True, slots=True)
 class PortfolioModel:
     """Worst loss over scenarios, unit by unit, plus charges.
 
-    A unit is the underlying coin where pools count in USD (inverse and linear contracts of a coin net, coin P&L counts at the
-    shocked index, and collateral in that coin is a position like any other); else it is the price index within its settlement
-    currency. Inside a unit everything nets in each scenario; units add up.
+    A unit is the underlying coin where pools count in one money (inverse and linear contracts of a coin net, coin P&L counts at
+    the shocked index, and collateral in that coin is a position like any other); else it is the price index within its
+    settlement currency. Inside a unit everything nets in each scenario; units add up. A unit's worst loss is the largest of its
+    losses over the scenarios and of the competing charges.
 
-    With ``risk = sum over units of worst loss + charges``::
+    With the factors ``f`` of each component::
 
-        initial     = risk + orders
-        maintenance = maintenance_factor * risk
+        initial     = sum over units and components of f.initial * component     + orders
+        maintenance = sum over units and components of f.maintenance * component
 
     Attributes
     ----------
-    scenarios : ScenarioSet
-    vol_shock : RelativeVolShock
-    gains : GainOffset
-        How gains count in the vectors that are reported; a worst loss is a loss, so it is not affected.
+    scenarios : Scenarios
+    vol_shock : VolShock
     charges : tuple of Charge
-    orders : OrderCharge
-    maintenance_factor : float
+        Added to the worst loss.
+    competing : tuple of Charge
+        Each is one more scenario; its amount is part of the worst loss where it is the largest.
+    initial, maintenance : Factors
+        Of ``worst_loss`` and of the charges by name.
+    orders : OrderCharge or None
+    fold : SignDiscount or None
+        What happens to the value of each expiry before expiries are added up; None where P&L is added up as it is.
+    discounted : bool
+        Whether options are worth their discounted value, at the market's rate.
+    gains : GainOffset or None
+        How gains count in the vectors that are reported; a worst loss is a loss, so it is not affected.
     option_delta : callable
         Delta of options that charges use.
     settlement_window : float
         Minutes before expiry over which deltas decay.
     collateral_unit : callable or None
-        Currency -> coin in whose unit its equity is shocked, None where it is not. Where the field itself is None, collateral is
-        never shocked.
+        Currency -> coin in whose unit its equity stands, None where it is no position. Where the field itself is None, collateral
+        never is one.
+    moves : callable
+        Currency -> whether its equity moves with the price in the scenarios, or is only charged.
     worst_decimals, initial_decimals : int or None
         Rounding of each unit's worst loss and of the initial margin.
     """
 
-    scenarios: ScenarioSet
-    vol_shock: RelativeVolShock
-    gains: GainOffset
-    charges: tuple[Charge, ...]
-    orders: OrderCharge
-    maintenance_factor: float
-    option_delta: DeltaBasis
-    settlement_window: float
+    scenarios: Scenarios
+    vol_shock: VolShock
+    charges: tuple[Charge, ...] = ()
+    competing: tuple[Charge, ...] = ()
+    initial: Factors = field(default_factory=Factors)
+    maintenance: Factors = field(default_factory=Factors)
+    orders: OrderCharge | None = None
+    fold: SignDiscount | None = None
+    discounted: bool = False
+    gains: GainOffset | None = None
+    option_delta: DeltaBasis = black_delta
+    settlement_window: float = 0.0
     collateral_unit: Callable[[str], str | None] | None = None
+    moves: Callable[[str], bool] = lambda currency: True
     worst_decimals: int | None = None
     initial_decimals: int | None = None
 
@@ -73,31 +96,54 @@ class PortfolioModel:
         """Price every used row under every scenario and take the parameters of the units in use."""
         unit, units = self._units(market, in_usd=in_usd, used=used)
         used = used & (unit >= 0)
-        scenarios = self.scenarios.table(units)
-        per_contract = deltas(market, option_delta=self.option_delta, window_minutes=self.settlement_window)
-        sensitivities = Sensitivities.of(market, unit=unit, units=units, used=used, delta=per_contract, in_usd=in_usd)
-        leaf = _leaves(market, unit)
-        per_usd, conversion = sensitivities.per_usd[:, None], 1.0 + scenarios.conversion
-        in_coin = _counts_in_coin(market, unit, len(units), in_usd=in_usd)
-        relief = kernels.aligned_table(len(units), scenarios.n_scenarios)
-        relief[:, : scenarios.n_scenarios] = scenarios.relief * np.where(in_coin[:, None], per_usd / conversion, per_usd)
+        if self.discounted:
+            check_rates(market, used[: len(market)] & is_option(market))
+        leaf = expiry_leaves(market, unit)
+        strike = strike_leaves(market, leaf)
+        sensitivities = Sensitivities.of(
+            market,
+            unit=unit,
+            units=units,
+            strike=strike,
+            used=used,
+            delta=deltas(market, option_delta=self.option_delta, window_minutes=self.settlement_window),
+            in_usd=in_usd,
+        )
+        components = (WORST_LOSS, *(charge.name for charge in self.charges))
         return PreparedPortfolio(
             model=self,
             units=units,
             unit=unit,
             leaf=leaf,
-            rank=rank_rows(unit, leaf),
-            scenarios=scenarios,
-            pnl=pnl_table(market, scenarios, self.vol_shock, unit=unit, units=units, in_usd=in_usd, used=used),
-            relief=relief,
+            rank=rank_rows(unit, leaf, strike),
+            stress=self._stress(market, sensitivities, leaf, in_usd=in_usd, used=used),
             shocked_currencies=unit[len(market) :] >= 0,
             sensitivities=sensitivities,
             charges=tuple(charge.prepare(sensitivities) for charge in self.charges),
-            orders=self.orders.prepare(market, sensitivities, in_usd=in_usd),
+            competing=tuple(charge.prepare(sensitivities) for charge in self.competing),
+            orders=None if self.orders is None else self.orders.prepare(market, sensitivities, in_usd=in_usd),
+            initial=self.initial.of(components, market),
+            maintenance=self.maintenance.of(components, market),
         )
 
+    def _stress(
+        self, market: Market, sensitivities: Sensitivities, leaf: Codes, *, in_usd: bool, used: NDArray[np.bool_]
+    ) -> Stress:
+        """The scenarios with the worth of every row under them, folded or not."""
+        s = sensitivities
+        moving = used.copy()
+        for c in np.flatnonzero(used[len(market) :]):
+            moving[len(market) + c] = self.moves(market.currencies[c])
+        table = self.scenarios.table(s.units)
+        of_rows = Rows(unit=s.unit, units=s.units, used=moving)
+        if self.fold is None:
+            pnl = pnl_table(market, table, self.vol_shock, of_rows, in_usd=in_usd, discounted=self.discounted)
+            return NettedStress.of(table, pnl, s, in_usd=in_usd)
+        values = value_table(market, table, self.vol_shock, of_rows, in_usd=in_usd, discounted=self.discounted)
+        return FoldedStress.of(table, values, self.fold, s, leaf)
+
     def _units(self, market: Market, *, in_usd: bool, used: NDArray[np.bool_]) -> tuple[Codes, tuple[str, ...]]:
-        """Unit of each row, -1 for rows that are not in use or not shocked, and the names of the units."""
+        """Unit of each row, -1 for rows that are not in use or no position, and the names of the units."""
         n = len(market)
         names = market.currencies if in_usd else market.indices
         code = np.full(len(used), -1, dtype=np.int32)
@@ -126,54 +172,6 @@ def _code_of(coin: str, market: Market) -> int:
     return market.currencies.index(coin)
 
 
-def _leaves(market: Market, unit: Codes) -> Codes:
-    """Code of (unit, settlement currency, expiry) of each row; currencies stand apart from instruments."""
-    n, m = len(market), len(unit) - len(market)
-    keys = np.zeros((n + m, 3), dtype=np.int64)
-    keys[:, 0] = unit
-    keys[:, 1] = np.concatenate((market.settlement, np.full(m, -1)))
-    keys[:n, 2] = market.expiry.astype(np.int64)
-    return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int32)
-
-
-def _counts_in_coin(market: Market, unit: Codes, n_units: int, *, in_usd: bool) -> NDArray[np.bool_]:
-    """Units whose P&L is in coin."""
-    coin = np.zeros(n_units, dtype=np.bool_)
-    if not in_usd:
-        placed = unit[: len(market)]
-        coin[placed[market.inverse & (placed >= 0)]] = True
-    return coin
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class UnitVectors:
-    """Scenario vectors of one unit of one pool, in the pool's currency; L lines, S scenarios.
-
-    Attributes
-    ----------
-    unit : str
-    row : ndarray of int32, shape (L,)
-    moves : ndarray of float64, shape (S,)
-        Relative price moves.
-    n_regular : int
-        The first so many scenarios are the grid, the others the extended moves.
-    lines : ndarray of float64, shape (L, S)
-        P&L of each line.
-    total : ndarray of float64, shape (S,)
-        Their sum.
-    shaped : ndarray of float64, shape (S,)
-        The sum dampened, its gains counted in part.
-    """
-
-    unit: str
-    row: Codes
-    moves: Array
-    n_regular: int
-    lines: Array
-    total: Array
-    shaped: Array
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedPortfolio:
     """`PortfolioModel` for one market.
@@ -182,12 +180,10 @@ class PreparedPortfolio:
     ----------
     units : tuple of str
     unit, leaf, rank : ndarray of int32, shape (n_rows,)
-    scenarios : ScenarioTable
-    pnl : ndarray of float64, shape (n_rows, W)
-        P&L of one contract under each scenario, padded.
-    relief : ndarray of float64, shape (n_units, W)
-        Dampening of losses, pool currency, padded.
+    stress : Stress
     shocked_currencies : ndarray of bool, shape (n_currencies,)
+    initial, maintenance : dict of str to float
+        Factor of each component.
     """
 
     model: PortfolioModel
@@ -195,88 +191,91 @@ class PreparedPortfolio:
     unit: Codes
     leaf: Codes
     rank: Codes
-    scenarios: ScenarioTable
-    pnl: Array
-    relief: Array
+    stress: Stress
     shocked_currencies: NDArray[np.bool_]
     sensitivities: Sensitivities
     charges: tuple[PreparedCharge, ...]
-    orders: PreparedOrderCharge
+    competing: tuple[PreparedCharge, ...]
+    orders: PreparedOrderCharge | None
+    initial: dict[str, float]
+    maintenance: dict[str, float]
 
     @property
     def n_scenarios(self) -> int:
-        """Number of scenarios."""
-        return self.scenarios.n_scenarios
+        """Number of scenarios, the competing charges among them."""
+        return self.stress.scenarios.n_scenarios + len(self.competing)
 
     def label(self, unit: int, scenario: int) -> str:
         """A scenario in words."""
-        return self.scenarios.label(unit, scenario)
+        rival = scenario - self.stress.scenarios.n_scenarios
+        return self.stress.scenarios.label(unit, scenario) if rival < 0 else self.model.competing[rival].name
 
     def requirement(self, lines: Lines, orders: OrderLines) -> Requirement:
         """Worst losses and charges of all units, margins of all pools."""
-        units = segments(lines, self.unit)
-        worst, scenario = kernels.stress(
-            units.start, units.code, lines.row, lines.quantity, self.pnl, self.relief, self.n_scenarios
-        )
-        worst = _rounded(worst, self.model.worst_decimals)
-        charges = self._charges(lines, units)
-
-        def by_pool(values: Array) -> Array:
-            return pool_sums(units.pool, values, lines.n_pools)
-
-        components = {"worst_loss": by_pool(worst)} | {name: by_pool(charge) for name, charge in charges.items()}
-        risk = sum(components.values(), np.zeros(lines.n_pools))
-        of_orders = self.orders(orders, lines.n_pools)
-        initial = _rounded(risk + sum(of_orders.values(), np.zeros(lines.n_pools)), self.model.initial_decimals)
+        units, leaves = segments(lines, self.unit), segments(lines, self.leaf)
+        worst, scenario, rivals = self._worst(lines, units, leaves)
+        charges = _amounts(self.model.charges, self.charges, lines, units, leaves)
+        summed = {
+            name: pool_sums(units.pool, amount, lines.n_pools) for name, amount in ({WORST_LOSS: worst} | charges).items()
+        }
+        components = {name: self.initial[name] * amount for name, amount in summed.items()}
+        maintenance = sum((self.maintenance[name] * amount for name, amount in summed.items()), np.zeros(lines.n_pools))
+        of_orders = {} if self.orders is None else self.orders(orders, lines.n_pools)
+        initial = sum((components | of_orders).values(), np.zeros(lines.n_pools))
         return Requirement(
-            initial=initial,
-            maintenance=self.model.maintenance_factor * risk,
+            initial=_rounded(initial, self.model.initial_decimals),
+            maintenance=maintenance,
             components=components | of_orders,
-            units=UnitResults(units.pool, units.code, worst, scenario, charges),
+            units=UnitResults(units.pool, units.code, worst, scenario, charges | rivals),
         )
 
     def contributions(self, lines: Lines) -> tuple[dict[str, Array], dict[str, float]]:
         """Loss of each line in its unit's worst scenario, and what turns their sum into the sum of worst losses.
 
-        The lines' losses and the other parts add up to the component ``worst_loss``.
+        Where a competing charge is the worst loss it belongs to no line. The lines' losses and the other parts add up to the
+        units' worst losses.
         """
         loss = np.zeros(len(lines))
-        relief = gains = rounding = 0.0
-        units = segments(lines, self.unit)
+        rest = dict.fromkeys(("dampening", "gains not counted", "rounding", *(c.name for c in self.model.competing)), 0.0)
+        units, leaves = segments(lines, self.unit), segments(lines, self.leaf)
+        _, scenario, rivals = self._worst(lines, units, leaves)
         for u, vectors in enumerate(self.vectors(lines)):
-            here = slice(units.start[u], units.start[u + 1])
-            relieved = vectors.total + self.relief[units.code[u], : self.n_scenarios]
+            rival = int(scenario[u]) - self.stress.scenarios.n_scenarios
+            if rival >= 0:
+                name = self.model.competing[rival].name
+                rest[name] += float(rivals[name][u])
+                continue
+            relieved = vectors.total + vectors.relief
             worst = int(np.argmin(relieved))
-            loss[here] = -vectors.lines[:, worst]
-            relief -= self.relief[units.code[u], worst]
+            loss[units.start[u] : units.start[u + 1]] = -vectors.lines[:, worst]
+            rest["dampening"] -= float(vectors.relief[worst])
             gain = max(0.0, float(relieved[worst]))
-            gains += gain
+            rest["gains not counted"] += gain
             exact = gain - float(relieved[worst])
-            rounding += float(_rounded(np.array(exact), self.model.worst_decimals)) - exact
-        return {"loss": loss}, {"dampening": relief, "gains not counted": gains, "rounding": rounding}
+            rest["rounding"] += float(_rounded(np.array(exact), self.model.worst_decimals)) - exact
+        return {"loss": loss}, rest
 
     def vectors(self, lines: Lines) -> tuple[UnitVectors, ...]:
         """Scenario vectors of each unit of one pool."""
-        units = segments(lines, self.unit)
-        totals = kernels.accumulate(units.start, lines.row, lines.quantity, self.pnl, self.n_scenarios)
-        out = []
-        for u, code in enumerate(units.code):
-            here = slice(units.start[u], units.start[u + 1])
-            row = lines.row[here]
-            name, total = self.units[code], totals[u]
-            damped = dampen(total, self.relief[code, : self.n_scenarios])
-            shaped = self.model.gains.apply(damped, name, per_usd=float(self.sensitivities.per_usd[code]))
-            each = lines.quantity[here, None] * self.pnl[row, : self.n_scenarios]
-            moves = self.scenarios.move[code]
-            out.append(UnitVectors(name, row, moves, self.scenarios.n_regular, each, total, shaped))
-        return tuple(out)
+        return self.stress.vectors(lines, self.unit, self.leaf, self.model.gains)
 
-    def _charges(self, lines: Lines, units: Segments) -> dict[str, Array]:
-        leaves = segments(lines, self.leaf)
-        return {
-            charge.name: amount(lines, units, leaves)
-            for charge, amount in zip(self.model.charges, self.charges, strict=True)
-        }
+    def _worst(self, lines: Lines, units: Segments, leaves: Segments) -> tuple[Array, Codes, dict[str, Array]]:
+        """Worst loss of each unit over scenarios and competing charges, which of them gives it, and those charges."""
+        worst, scenario = self.stress.worst(lines, units, leaves)
+        worst = _rounded(worst, self.model.worst_decimals)
+        rivals = _amounts(self.model.competing, self.competing, lines, units, leaves)
+        for k, amount in enumerate(rivals.values()):
+            wins = (amount >= worst) & (amount > 0)
+            worst = np.where(wins, amount, worst)
+            scenario = np.where(wins, np.int32(self.stress.scenarios.n_scenarios + k), scenario)
+        return worst, scenario, rivals
+
+
+def _amounts(
+    charges: tuple[Charge, ...], prepared: tuple[PreparedCharge, ...], lines: Lines, units: Segments, leaves: Segments
+) -> dict[str, Array]:
+    """Amount of each charge by unit."""
+    return {charge.name: amount(lines, units, leaves) for charge, amount in zip(charges, prepared, strict=True)}
 
 
 def _rounded(values: Array, decimals: int | None) -> Array:

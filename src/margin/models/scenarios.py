@@ -1,9 +1,10 @@
-"""Which shocks are applied: a price x volatility grid, and extended moves beyond it."""
+"""Which shocks are applied: a price x volatility grid, extended moves beyond it, or a list of scenarios."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ class ScenarioTable:
     move : ndarray of float64, shape (U, S)
         Relative price move, > -1.
     vol : ndarray of int32, shape (S,)
-        Column of the shocked volatilities: `UP`, `SAME` or `DOWN`.
+        Column of the shocked volatilities: `UP`, `SAME`, ...
     weight : ndarray of float64, shape (U, S)
         Share of the P&L that counts.
     conversion : ndarray of float64, shape (U, S)
@@ -32,6 +33,8 @@ class ScenarioTable:
         USD by which a loss or a gain is dampened towards zero.
     n_regular : int
         The first so many scenarios are the grid, the others the extended moves.
+    absolute : ndarray of bool, shape (S,)
+        Scenarios in which every leaf of a unit counts at its loss, minus the absolute value of its P&L.
     """
 
     move: Array
@@ -40,6 +43,7 @@ class ScenarioTable:
     conversion: Array
     relief: Array
     n_regular: int
+    absolute: NDArray[np.bool_]
 
     @property
     def n_scenarios(self) -> int:
@@ -48,8 +52,66 @@ class ScenarioTable:
 
     def label(self, unit: int, scenario: int) -> str:
         """A scenario in words: ``price -16 %, vol up``."""
-        kind = "price" if scenario < self.n_regular else "extended price"
-        return f"{kind} {100 * self.move[unit, scenario]:+.4g} %, {VOL_MOVES[self.vol[scenario]]}"
+        regular, weight = scenario < self.n_regular, self.weight[unit, scenario]
+        kind, part = "price" if regular else "extended price", f", weight {weight:.4g}" if regular and weight != 1 else ""
+        return f"{kind} {100 * self.move[unit, scenario]:+.4g} %, {VOL_MOVES[self.vol[scenario]]}{part}"
+
+
+class Scenarios(Protocol):
+    """Which shocks a model applies."""
+
+    def table(self, units: Sequence[str]) -> ScenarioTable:
+        """Scenarios of the named units; raises `ParameterError` where a unit has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One shock.
+
+    Attributes
+    ----------
+    move : float
+        Relative price move, > -1.
+    vol : int
+        Column of the shocked volatilities.
+    weight : float
+        Share of the P&L that counts.
+    absolute : bool
+        Every leaf of a unit counts at its loss.
+    """
+
+    move: float
+    vol: int
+    weight: float = 1.0
+    absolute: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListedScenarios:
+    """Scenarios listed one by one, the same for every unit.
+
+    Attributes
+    ----------
+    scenarios : tuple of Scenario
+    """
+
+    scenarios: tuple[Scenario, ...]
+
+    def table(self, units: Sequence[str]) -> ScenarioTable:
+        """The list, once for each unit."""
+        move, weight = (
+            np.tile(np.array([getattr(s, name) for s in self.scenarios], dtype=np.float64), (len(units), 1))
+            for name in ("move", "weight")
+        )
+        return ScenarioTable(
+            move=move,
+            vol=np.array([s.vol for s in self.scenarios], dtype=np.int32),
+            weight=weight,
+            conversion=move,
+            relief=np.zeros_like(move),
+            n_regular=len(self.scenarios),
+            absolute=np.array([s.absolute for s in self.scenarios], dtype=np.bool_),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +182,8 @@ class ScenarioSet:
         """Scenarios of the named units; raises `ParameterError` where a unit has no range."""
         moves = np.repeat(self.grid.moves(units), len(self.grid.vol), axis=1)
         vol = np.tile(np.array(self.grid.vol, dtype=np.int32), 2 * self.grid.steps + 1)
-        regular = ScenarioTable(moves, vol, np.ones_like(moves), moves, np.zeros_like(moves), moves.shape[1])
+        n = moves.shape[1]
+        regular = ScenarioTable(moves, vol, np.ones_like(moves), moves, np.zeros_like(moves), n, np.zeros(n, dtype=np.bool_))
         return regular if self.extended is None else self._with_extended(regular, self.extended, units)
 
     def _with_extended(self, regular: ScenarioTable, extended: ExtendedMoves, units: Sequence[str]) -> ScenarioTable:
@@ -136,4 +199,5 @@ class ScenarioSet:
             conversion=np.hstack((regular.conversion, np.sign(moves) * price_range)),
             relief=np.hstack((regular.relief, relief)),
             n_regular=regular.n_regular,
+            absolute=np.concatenate((regular.absolute, np.zeros(len(extended.moves), dtype=np.bool_))),
         )

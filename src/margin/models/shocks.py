@@ -4,18 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from margin.by_name import ByName
+from margin.market import DAYS_A_YEAR
 
 Array = NDArray[np.float64]
 
-UP, SAME, DOWN = 0, 1, 2
+UP, SAME, DOWN, LINEAR_SKEW, ABSOLUTE_SKEW = 0, 1, 2, 3, 4
 """Columns of shocked volatilities."""
 
-VOL_MOVES = ("vol up", "vol same", "vol down")
+VOL_MOVES = ("vol up", "vol same", "vol down", "vol skew", "vol smile")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quoted:
+    """Options whose volatility is shocked; every array has shape (n,).
+
+    Attributes
+    ----------
+    vol : ndarray of float64
+        Per year.
+    years : ndarray of float64
+        To expiry.
+    log_strike : ndarray of float64
+        ``ln(strike / forward)``.
+    unit : ndarray of int32
+        Unit of each option.
+    units : sequence of str
+        Names of the units.
+    """
+
+    vol: Array
+    years: Array
+    log_strike: Array
+    unit: NDArray[np.int32]
+    units: Sequence[str]
+
+
+class VolShock(Protocol):
+    """A rule for how the volatility of an option moves."""
+
+    def shocked(self, options: Quoted) -> Array:
+        """Shocked volatilities, shape (n, number of moves); columns in the order of `VOL_MOVES`."""
 
 
 def scaled_range(vol_range: Array | float, days: Array | float, power: Array | float, *, reference_days: float) -> Array:
@@ -54,29 +88,74 @@ class RelativeVolShock:
     reference_days: float
     least_days: float
 
-    def shocked(self, vol: Array, days: Array, unit: NDArray[np.int32], units: Sequence[str]) -> Array:
-        """Shocked volatilities of options.
-
-        Parameters
-        ----------
-        vol : ndarray of float64, shape (n,)
-            Per year.
-        days : ndarray of float64, shape (n,)
-            Days to expiry.
-        unit : ndarray of int32, shape (n,)
-            Unit of each option.
-        units : sequence of str
-            Names of the units.
-
-        Returns
-        -------
-        ndarray of float64, shape (n, 3)
-            Columns `UP`, `SAME`, `DOWN`.
-        """
-        days = np.maximum(days, self.least_days)
+    def shocked(self, options: Quoted) -> Array:
+        """Shocked volatilities, shape (n, 3): columns `UP`, `SAME`, `DOWN`."""
+        unit, units, vol = options.unit, options.units, options.vol
+        days = np.maximum(options.years * DAYS_A_YEAR, self.least_days)
         power = np.where(days < self.reference_days, self.short_power.array(units)[unit], self.long_power.array(units)[unit])
         up = scaled_range(self.range_up.array(units)[unit], days, power, reference_days=self.reference_days)
         down = scaled_range(self.range_down.array(units)[unit], days, power, reference_days=self.reference_days)
         raised = np.maximum(vol * (1.0 + up), self.minimum_up.array(units)[unit])
         lowered = np.maximum(vol * (1.0 - down), 0.0)
         return np.column_stack((raised, vol, lowered))
+
+
+@dataclass(frozen=True, slots=True)
+class SkewShock:
+    """Volatility moved by a fraction of itself that is linear in log-strike up to a cap.
+
+    With k the log-strike (its absolute value for the smile) and t the years to expiry::
+
+        cap    = base_cap + cap_slope * sqrt(t)
+        width  = max(least_width, width_scale * sqrt(t) * (width_vol + width_vol_slope * sqrt(t)))
+        factor = 1 + min(k * cap / width, cap)      where k >= 0
+                 1 + max(k * cap / width, -cap)     where k < 0
+        vol    = vol * max(factor, 0)
+
+    The cap may turn negative for long expiries; the bounds are then the same expressions.
+
+    Attributes
+    ----------
+    base_cap, cap_slope : float
+        Largest fraction at no time to expiry, and its change by square root of a year.
+    least_width, width_scale, width_vol, width_vol_slope : float
+        Log-strike at which the cap is reached.
+    """
+
+    base_cap: float
+    cap_slope: float
+    least_width: float
+    width_scale: float
+    width_vol: float
+    width_vol_slope: float
+
+    def factor(self, log_strike: Array, years: Array) -> Array:
+        """Factor of the volatility, >= 0, shape (n,)."""
+        root = np.sqrt(years)
+        cap = self.base_cap + self.cap_slope * root
+        width = np.maximum(self.least_width, self.width_scale * root * (self.width_vol + self.width_vol_slope * root))
+        part = log_strike * cap / width
+        return np.maximum(1.0 + np.where(log_strike >= 0, np.minimum(part, cap), np.maximum(part, -cap)), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class WithSkew:
+    """Parallel moves of the volatility, and behind them a tilt and a steepening of the smile.
+
+    Attributes
+    ----------
+    parallel : VolShock
+        Gives `UP`, `SAME`, `DOWN`.
+    tilt, smile : SkewShock
+        Shocks in log-strike (`LINEAR_SKEW`) and in its absolute value (`ABSOLUTE_SKEW`).
+    """
+
+    parallel: VolShock
+    tilt: SkewShock
+    smile: SkewShock
+
+    def shocked(self, options: Quoted) -> Array:
+        """Shocked volatilities, shape (n, 5)."""
+        tilted = options.vol * self.tilt.factor(options.log_strike, options.years)
+        steeper = options.vol * self.smile.factor(np.abs(options.log_strike), options.years)
+        return np.column_stack((self.parallel.shocked(options), tilted, steeper))

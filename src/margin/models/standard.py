@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,30 +12,15 @@ from margin.contracts import coin_per_contract, is_option
 from margin.lines import Lines, OrderLines, Segments, held, pool_sums, rank_rows, segments
 from margin.market import Market
 from margin.models.charges import Charge, PreparedCharge, Sensitivities, black_delta
+from margin.models.combine import Factors
 from margin.models.futures import FuturesMargin, PreparedFutures
 from margin.models.options import OptionMargins, OptionRule, PreparedOptions
 from margin.models.orders import OrderRule, PreparedOrders
 from margin.models.requirement import Requirement, UnitResults
-from margin.models.units import CollateralUnit, Rows
+from margin.models.units import CollateralUnit, UsedRows
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
-
-
-@dataclass(frozen=True, slots=True)
-class WeightedCharge:
-    """A charge and how much of it counts against each margin.
-
-    Attributes
-    ----------
-    charge : Charge
-    initial, maintenance : float
-        Share that counts: 1 in full, 0 not at all.
-    """
-
-    charge: Charge
-    initial: float = 1.0
-    maintenance: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +36,9 @@ class StandardModel:
         `PerPosition`, `ExpiryNetting`.
     orders : OrderRule
         `WorseSideOrders`, `IgnoredOrders`, `RefusedOrders`.
-    charges : tuple of WeightedCharge
+    charges : tuple of Charge
+    initial, maintenance : Factors
+        What each charge counts for in the two margins.
     collateral_unit : callable or None
         Currency -> coin in whose unit charges see its equity, None where they do not. Where the field itself is None, charges see
         no collateral.
@@ -60,7 +47,9 @@ class StandardModel:
     futures: FuturesMargin
     options: OptionRule
     orders: OrderRule
-    charges: tuple[WeightedCharge, ...] = ()
+    charges: tuple[Charge, ...] = ()
+    initial: Factors = field(default_factory=Factors)
+    maintenance: Factors = field(default_factory=Factors)
     collateral_unit: CollateralUnit | None = None
 
     @property
@@ -71,27 +60,30 @@ class StandardModel:
     def prepare(self, market: Market, *, in_usd: bool, used: NDArray[np.bool_]) -> PreparedStandard:
         """Rates, option margins and charges of every instrument."""
         collateral = self.collateral_unit if self.charges else None
-        rows = Rows.of(market, in_usd=in_usd, used=used, collateral_unit=collateral)
+        rows = UsedRows.of(market, in_usd=in_usd, used=used, collateral_unit=collateral)
         futures, options = self.futures.prepare(rows), self.options.prepare(rows)
         sensitivities = _sensitivities(rows) if self.charges else None
-        number = np.arange(len(used), dtype=np.int32)
         return PreparedStandard(
             model=self,
             rows=rows,
-            rank=rank_rows(*((rows.unit, *options.keys) if self.by_unit else ()), number),
+            rank=rank_rows(rows.leaf, rows.strike) if self.by_unit else np.arange(len(used), dtype=np.int32),
             futures=futures,
             options=options,
             orders=self.orders.prepare(rows, futures, options.short),
-            charges=tuple(w.charge.prepare(sensitivities) for w in self.charges) if sensitivities is not None else (),
+            charges=() if sensitivities is None else tuple(charge.prepare(sensitivities) for charge in self.charges),
+            initial=self.initial.of((charge.name for charge in self.charges), market),
+            maintenance=self.maintenance.of((charge.name for charge in self.charges), market),
         )
 
 
-def _sensitivities(rows: Rows) -> Sensitivities:
+def _sensitivities(rows: UsedRows) -> Sensitivities:
     """What charges are computed from; the delta of an option is that of Black-76."""
     market = rows.market
     delta = coin_per_contract(market) * (np.where(is_option(market), black_delta(market), 1.0))
     used = rows.used & (rows.unit >= 0)
-    return Sensitivities.of(market, unit=rows.unit, units=rows.units, used=used, delta=delta, in_usd=rows.in_usd)
+    return Sensitivities.of(
+        market, unit=rows.unit, units=rows.units, strike=rows.strike, used=used, delta=delta, in_usd=rows.in_usd
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,12 +91,14 @@ class PreparedStandard:
     """`StandardModel` for one market."""
 
     model: StandardModel
-    rows: Rows
+    rows: UsedRows
     rank: Codes
     futures: PreparedFutures
     options: PreparedOptions
     orders: PreparedOrders
     charges: tuple[PreparedCharge, ...]
+    initial: dict[str, float]
+    maintenance: dict[str, float]
 
     @property
     def shocked_currencies(self) -> NDArray[np.bool_]:
@@ -135,10 +129,10 @@ class PreparedStandard:
         components = {"futures": pool_sums(lines.pool, futures[0], n), "options": pool_sums(of_run, options.initial, n)}
         maintenance = pool_sums(lines.pool, futures[1], n) + pool_sums(of_run, options.maintenance, n)
         if units is not None:
-            for weighted in self.model.charges:
-                charge = pool_sums(units.pool, charges[weighted.charge.name], n)
-                components[weighted.charge.name] = weighted.initial * charge
-                maintenance += weighted.maintenance * charge
+            for name, amount in charges.items():
+                charge = pool_sums(units.pool, amount, n)
+                components[name] = self.initial[name] * charge
+                maintenance += self.maintenance[name] * charge
         components |= self.orders(orders, held(lines, orders, self.rank), n)
         return Requirement(
             initial=sum(components.values(), np.zeros(n)),
@@ -156,15 +150,15 @@ class PreparedStandard:
         if self.model.by_unit:
             rest["options together"] = float(options.initial.sum() - initial.sum())
             charges = self._charges(lines, segments(lines, self.rows.unit))
-            rest |= {w.charge.name: w.initial * float(charges[w.charge.name].sum()) for w in self.model.charges}
+            rest |= {name: self.initial[name] * float(amount.sum()) for name, amount in charges.items()}
         return {"initial_margin": futures[0] + initial, "maintenance_margin": futures[1] + maintenance}, rest
 
     def _charges(self, lines: Lines, units: Segments) -> dict[str, Array]:
-        """Amount of each charge by unit, unweighted; expiries of options are leaves."""
-        leaves = segments(lines, self.rows.unit if not self.options.keys else self.options.keys[0])
+        """Amount of each charge by unit, unweighted."""
+        leaves = segments(lines, self.rows.leaf)
         return {
-            weighted.charge.name: amount(lines, units, leaves)
-            for weighted, amount in zip(self.model.charges, self.charges, strict=True)
+            charge.name: amount(lines, units, leaves)
+            for charge, amount in zip(self.model.charges, self.charges, strict=True)
         }
 
 
@@ -172,7 +166,7 @@ def _unit_results(
     units: Segments, futures: tuple[Array, Array], options: OptionMargins, charges: dict[str, Array]
 ) -> UnitResults:
     """Both margins of futures and options, what the latter were chosen from, and charges, for each unit of each pool."""
-    inside = np.searchsorted(options.start, units.start).astype(np.int64)
+    inside = np.searchsorted(options.start, units.start).astype(np.int64)  # runs of options lie inside units
     of_options = {"options_initial": options.initial, "options_maintenance": options.maintenance, **options.parts}
     figures = {
         "futures_initial": kernels.segment_sum(units.start, futures[0]),

@@ -13,6 +13,7 @@ from margin.by_name import ByName
 from margin.contracts import is_option, settlement_value
 from margin.errors import DataError
 from margin.market import Market
+from margin.models.leaves import expiry_leaves, strike_leaves
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -24,8 +25,8 @@ CollateralUnit = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """Rows in use (instruments, then currencies) and their units.
+class UsedRows:
+    """UsedRows in use (instruments, then currencies) and their units.
 
     A unit is the underlying coin where pools count in one money, else the price index.
 
@@ -40,6 +41,10 @@ class Rows:
         Unit of each row, -1 for rows that are not in use or in no unit.
     units : tuple of str
         Names of the units.
+    leaf : ndarray of int32, shape (n + m,)
+        Code of (unit, settlement currency, expiry) of each row.
+    strike : ndarray of int32, shape (n + m,)
+        Code of (leaf, strike) of each row.
     """
 
     market: Market
@@ -47,9 +52,11 @@ class Rows:
     used: Flags
     unit: Codes
     units: tuple[str, ...]
+    leaf: Codes
+    strike: Codes
 
     @classmethod
-    def of(cls, market: Market, *, in_usd: bool, used: Flags, collateral_unit: CollateralUnit | None = None) -> Rows:
+    def of(cls, market: Market, *, in_usd: bool, used: Flags, collateral_unit: CollateralUnit | None = None) -> UsedRows:
         """Units of the rows in use.
 
         Raises
@@ -70,7 +77,9 @@ class Rows:
         present = np.unique(code[code >= 0])
         compact = np.full(len(names) + 1, -1, dtype=np.int32)
         compact[present] = np.arange(len(present), dtype=np.int32)
-        return cls(market, in_usd, used, compact[code], tuple(names[c] for c in present))
+        unit = compact[code]
+        leaf = expiry_leaves(market, unit)
+        return cls(market, in_usd, used, unit, tuple(names[c] for c in present), leaf, strike_leaves(market, leaf))
 
     @property
     def options(self) -> Flags:

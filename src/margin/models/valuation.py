@@ -1,72 +1,135 @@
-"""P&L of one unit of every row under every scenario: the table that all accounts share."""
+"""Worth of one unit of every row under every scenario: the table that all accounts share."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from margin import kernels
-from margin.contracts import coin_per_contract, is_option
+from margin.contracts import coin_per_contract, is_option, settlement_value
 from margin.market import Market
 from margin.models.scenarios import ScenarioTable
-from margin.models.shocks import RelativeVolShock
-from margin.pricing import black76
+from margin.models.shocks import Quoted, VolShock
+from margin.pricing import black76, discount_factors
 
 Array = NDArray[np.float64]
+Codes = NDArray[np.int32]
+Flags = NDArray[np.bool_]
+
+
+class Rows(NamedTuple):
+    """Which rows are priced, and the units whose scenarios apply to them.
+
+    Attributes
+    ----------
+    unit : ndarray of int32, shape (n_rows,)
+        Unit of each row (instruments, then currencies), -1 where it has none.
+    units : tuple of str
+    used : ndarray of bool, shape (n_rows,)
+        Rows to price; the others stay zero.
+    """
+
+    unit: Codes
+    units: tuple[str, ...]
+    used: Flags
+
+
+class Values(NamedTuple):
+    """Shocked worth and worth as things stand, of one contract (or one unit of currency).
+
+    Attributes
+    ----------
+    shocked : ndarray of float64, shape (n_rows, W)
+        Value of an option, P&L of anything else, by scenario; padded with zeros as `kernels.aligned_table` does.
+    base : ndarray of float64, shape (n_rows,)
+        Model value of an option at its own volatility, 0 for anything else.
+    """
+
+    shocked: Array
+    base: Array
 
 
 def pnl_table(
     market: Market,
     scenarios: ScenarioTable,
-    shock: RelativeVolShock,
+    shock: VolShock,
+    rows: Rows,
     *,
-    unit: NDArray[np.int32],
-    units: tuple[str, ...],
     in_usd: bool,
-    used: NDArray[np.bool_],
+    discounted: bool = False,
 ) -> Array:
-    """P&L of one contract (or of one unit of currency) under each scenario, in the pool's currency.
+    """P&L of one contract (or of one unit of currency) under each scenario, weighted, in the pool's currency.
 
     Futures gain ``x / (1 + x)`` of their size in coin (inverse) or ``x`` of their value (linear). Options are repriced by
     Black-76 at the shocked forward and volatility with unchanged time, against their own model value at the recorded volatility.
-    Coin counted in USD is valued at the shocked index. A unit of currency gains ``x`` of its USD price.
+    Coin counted in one money is valued at the shocked index. A unit of currency gains ``x`` of its price.
 
     Parameters
     ----------
     market : Market
         n instruments, m currencies.
     scenarios : ScenarioTable
-    shock : RelativeVolShock
-    unit : ndarray of int32, shape (n + m,)
-        Unit of each row, -1 where it has none.
-    units : tuple of str
+    shock : VolShock
+    rows : Rows
+        n + m of them.
     in_usd : bool
-        Count in USD, else in settlement currency.
-    used : ndarray of bool, shape (n + m,)
-        Rows to price; the others stay zero.
+        Count in the market's money, else in settlement currency.
+    discounted : bool
+        Whether options are worth their discounted value, at the market's rate.
 
     Returns
     -------
     ndarray of float64, shape (n + m, W)
         W is the number of scenarios padded as `kernels.aligned_table` does; the padding is zero.
     """
-    n, n_scenarios = len(market), scenarios.n_scenarios
-    table = kernels.aligned_table(len(used), n_scenarios)
-    options = is_option(market) & used[:n]
-    futures = np.flatnonzero(~is_option(market) & used[:n])
-    rows = np.flatnonzero(options)
-    table[futures, :n_scenarios] = _futures(market, scenarios, futures, unit[futures])
-    if len(rows):
-        table[rows, :n_scenarios] = _options(market, scenarios, shock, rows, unit[rows], units)
-    _count_in_pool_currency(table[:n, :n_scenarios], market, scenarios, np.flatnonzero(used[:n]), unit, in_usd=in_usd)
-    for row in np.flatnonzero(used[n:]) + n:
-        at = unit[row]
-        if at >= 0:
-            table[row, :n_scenarios] = market.usd[row - n] * scenarios.move[at] * scenarios.weight[at]
+    n, unit = scenarios.n_scenarios, rows.unit
+    priced = np.flatnonzero(rows.used & (unit >= 0))
+    table, base = _settled(market, scenarios, shock, rows, discounted=discounted)
+    table[:, :n] -= base[:, None]
+    instruments = priced[priced < len(market)]
+    table[instruments, :n] *= _worth(market, scenarios, instruments, unit, in_usd=in_usd)
+    table[priced, :n] *= scenarios.weight[unit[priced]]
     return table
 
 
-def _futures(market: Market, scenarios: ScenarioTable, rows: NDArray[np.int64], unit: NDArray[np.int32]) -> Array:
+def value_table(
+    market: Market,
+    scenarios: ScenarioTable,
+    shock: VolShock,
+    rows: Rows,
+    *,
+    in_usd: bool,
+    discounted: bool = False,
+) -> Values:
+    """Shocked and unshocked worth of one contract in the pool's currency, not weighted; parameters as in `pnl_table`."""
+    n = scenarios.n_scenarios
+    priced = np.flatnonzero((rows.used & (rows.unit >= 0))[: len(market)])
+    table, base = _settled(market, scenarios, shock, rows, discounted=discounted)
+    table[priced, :n] *= _worth(market, scenarios, priced, rows.unit, in_usd=in_usd)
+    if in_usd:
+        base[priced] *= settlement_value(market)[priced]
+    return Values(table, base)
+
+
+def _settled(market: Market, scenarios: ScenarioTable, shock: VolShock, rows: Rows, *, discounted: bool) -> Values:
+    """As `value_table`, instruments in their settlement currency, a unit of currency in the market's money."""
+    n, count, unit = len(market), scenarios.n_scenarios, rows.unit
+    table, base = kernels.aligned_table(len(unit), count), np.zeros(len(unit))
+    placed = rows.used & (unit >= 0)
+    futures, options = (np.flatnonzero(placed[:n] & kind) for kind in (~is_option(market), is_option(market)))
+    table[futures, :count] = _futures(market, scenarios, futures, unit[futures])
+    if len(options):
+        table[options, :count], base[options] = _options(
+            market, scenarios, shock, options, unit[options], rows.units, discounted=discounted
+        )
+    currencies = np.flatnonzero(placed[n:])
+    table[n + currencies, :count] = market.usd[currencies, None] * scenarios.move[unit[n + currencies]]
+    return Values(table, base)
+
+
+def _futures(market: Market, scenarios: ScenarioTable, rows: NDArray[np.int64], unit: Codes) -> Array:
     """P&L of futures and perpetuals in settlement currency, shape (len(rows), S)."""
     move = scenarios.move[unit]
     coin = coin_per_contract(market)[rows, None]
@@ -77,31 +140,41 @@ def _futures(market: Market, scenarios: ScenarioTable, rows: NDArray[np.int64], 
 def _options(
     market: Market,
     scenarios: ScenarioTable,
-    shock: RelativeVolShock,
+    shock: VolShock,
     rows: NDArray[np.int64],
-    unit: NDArray[np.int32],
+    unit: Codes,
     units: tuple[str, ...],
-) -> Array:
-    """P&L of options in settlement currency, shape (len(rows), S)."""
+    *,
+    discounted: bool,
+) -> tuple[Array, Array]:
+    """Shocked value, shape (len(rows), S), and model value, shape (len(rows),), of options in settlement currency.
+
+    Only the part of the forward that a settlement average has not fixed yet moves.
+    """
     forward, strike, years, vol, sign = (
         np.ascontiguousarray(a[rows])
         for a in (market.forward, market.strike, market.years, market.vol, market.option_sign)
     )
-    days = (market.expiry[rows] - market.time) / np.timedelta64(1, "D")
-    vols = np.ascontiguousarray(shock.shocked(vol, days, unit, units))
-    price = kernels.black76_grid(forward, strike, years, sign, vols, unit, scenarios.move, scenarios.vol)
+    vols = np.ascontiguousarray(shock.shocked(Quoted(vol, years, np.log(strike / forward), unit, units)))
+    moving, code = _moving_forwards(unit, 1.0 - market.fixed_forward[rows] / forward)
+    moves = scenarios.move[moving.astype(np.int32)[:, 0]] * moving[:, 1:]
+    price = kernels.black76_grid(forward, strike, years, sign, vols, code, moves, scenarios.vol)
     base = black76(forward, strike, years, vol, sign).price
-    shocked_forward = forward[:, None] * (1.0 + scenarios.move[unit])
-    inverse = price / shocked_forward - (base / forward)[:, None]
-    linear = price - base[:, None]
-    per_coin: Array = np.where(market.inverse[rows, None], inverse, linear)
-    return market.contract_size[rows, None] * per_coin
+    inverse = market.inverse[rows]
+    size = market.contract_size[rows] * (discount_factors(market)[rows] if discounted else 1.0)
+    shocked_forward = forward[:, None] * (1.0 + moves[code])
+    shocked = size[:, None] * np.where(inverse[:, None], price / shocked_forward, price)
+    return shocked, size * np.where(inverse, base / forward, base)
 
 
-def _count_in_pool_currency(
-    pnl: Array, market: Market, scenarios: ScenarioTable, rows: NDArray[np.int64], unit: NDArray[np.int32], *, in_usd: bool
-) -> None:
-    """Turn P&L in settlement currency into what counts in the pool, in place."""
+def _moving_forwards(unit: Codes, share: Array) -> tuple[Array, Codes]:
+    """Distinct pairs (unit, share of the forward that moves), shape (k, 2), and the pair of each option."""
+    pairs, code = np.unique(np.column_stack((unit, share)), axis=0, return_inverse=True)
+    return pairs, code.reshape(-1).astype(np.int32)
+
+
+def _worth(market: Market, scenarios: ScenarioTable, rows: NDArray[np.int64], unit: Codes, *, in_usd: bool) -> Array:
+    """What a unit of settlement currency is worth in the pool under each scenario, shape (len(rows), S)."""
     at = unit[rows]
     shocked = 1.0 + scenarios.move[at]
     if in_usd:
@@ -110,4 +183,4 @@ def _count_in_pool_currency(
     else:
         coin = shocked / (1.0 + scenarios.conversion[at])
         money = np.ones((len(rows), 1))
-    pnl[rows] *= scenarios.weight[at] * np.where(market.inverse[rows, None], coin, money)
+    return np.where(market.inverse[rows, None], coin, money)

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from margin.by_name import ByName
 from margin.contracts import coin_per_contract, unrealised_pnl
+from margin.market import DAYS_A_YEAR
 from margin.models.charges import Charge, ExpiryDeltaCharge, GivenCharge, settlement_decay
 from margin.models.order_charges import OPEN_ORDERS, PROTECTED_ORDERS, GivenOrderCharges
 from margin.models.orders import WorseSideOrders
 from margin.models.portfolio import PortfolioModel
 from margin.models.scenarios import ScenarioSet
 from margin.models.shape import worst_loss
-from margin.models.shocks import UP, RelativeVolShock
+from margin.models.shocks import UP, Quoted, RelativeVolShock
 from margin.models.standard import StandardModel
 from margin.pools import Collateral
 from margin.pricing import option_payoff
@@ -150,6 +151,7 @@ def volatility_shock(inputs: Inputs) -> Outputs:
     """Volatility of an option after an up-move, and the range scaled to its time to expiry."""
     model = vectors.regime("segregated_portfolio").model
     assert isinstance(model, PortfolioModel)
+    assert isinstance(model.vol_shock, RelativeVolShock)
     power = ByName("vega_power", inputs["vega_power"])
     shock = replace(
         model.vol_shock,
@@ -170,7 +172,8 @@ def volatility_shock(inputs: Inputs) -> Outputs:
 
 def _shocked_up(shock: RelativeVolShock, vol: float, days: float) -> float:
     only = np.zeros(1, dtype=np.int32)
-    return float(shock.shocked(np.array([vol]), np.array([days], dtype=np.float64), only, ("",))[0, UP])
+    years = np.array([days / DAYS_A_YEAR], dtype=np.float64)
+    return float(shock.shocked(Quoted(np.array([vol]), years, np.zeros(1), only, ("",)))[0, UP])
 
 
 def segregated_pm_account(inputs: Inputs) -> Outputs:
@@ -327,6 +330,7 @@ def _without_extended_moves(regime: Regime, charges: tuple[Charge, ...] | None =
     """A regime for vectors that give no parameters of extended moves and ask nothing about haircuts."""
     model = regime.model
     assert isinstance(model, PortfolioModel)
+    assert isinstance(model.scenarios, ScenarioSet)
     model = replace(model, scenarios=ScenarioSet(model.scenarios.grid), charges=model.charges if charges is None else charges)
     return replace(regime, model=model, collateral=Collateral())
 

@@ -22,6 +22,7 @@ from margin.models.charges import (
     black_delta,
     price_adjusted_delta,
 )
+from margin.models.combine import Factors
 from margin.models.futures import FuturesMargin
 from margin.models.options import MoneynessMargin, PerPosition
 from margin.models.order_charges import WorseSideCharge
@@ -232,7 +233,7 @@ def _portfolio(
         gains=GainOffset(of_currency("pnl_offset"), of_currency("max_offsetable_pnl")),
         charges=_charges(of_pair, of_currency),
         orders=WorseSideCharge(share=1 - factor, price_range=price_range),
-        maintenance_factor=factor,
+        maintenance=Factors(factor),
         option_delta=black_delta if options.option_delta == "black" else price_adjusted_delta,
         settlement_window=p.number("settlement.window_minutes"),
         collateral_unit=collateral_unit,

@@ -1,0 +1,119 @@
+"""Checks of the kernels' arguments, with one wording for the compiled kernels and for their plain Python twins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Float = npt.NDArray[np.float64]
+    Int32 = npt.NDArray[np.int32]
+    Int64 = npt.NDArray[np.int64]
+
+
+def dtypes(**arguments: tuple[Any, str, int]) -> None:
+    """Kind, dimensions and contiguity of every array."""
+    for name, (array, dtype, dimensions) in arguments.items():
+        if not isinstance(array, np.ndarray):
+            message = f"{name} is a {type(array).__name__}; expected an array"
+            raise TypeError(message)
+        if array.dtype != np.dtype(dtype) or array.ndim != dimensions or not array.flags.c_contiguous:
+            message = f"{name} is {array.ndim}-dimensional {array.dtype}; expected contiguous {dimensions}-d {dtype}"
+            raise ValueError(message)
+
+
+def check_count(name: str, count: int) -> None:
+    """A number of things is not negative."""
+    if count < 0:
+        message = f"{name} is {count}; expected 0 or more"
+        raise ValueError(message)
+
+
+def check_length(name: str, array: npt.NDArray[Any], expected: int) -> None:
+    """An array has as many items as another."""
+    if len(array) != expected:
+        message = f"{name} has {len(array)} items; expected {expected}"
+        raise ValueError(message)
+
+
+def check_start(name: str, start: Int64 | Int32, limit: int) -> None:
+    """Offsets do not fall and stay inside."""
+    if len(start) == 0:
+        message = f"{name} has 0 items; expected at least 1"
+        raise ValueError(message)
+    lowest = 0
+    for position, value in enumerate(start.tolist()):
+        if not lowest <= value <= limit:
+            message = f"{name}[{position}] is {value}; expected {lowest} <= {name}[{position}] <= {limit}"
+            raise ValueError(message)
+        lowest = value
+
+
+def check_codes(name: str, codes: Int32, bound: int) -> None:
+    """Codes stay below a bound."""
+    for position, code in enumerate(codes.tolist()):
+        if not 0 <= code < bound:
+            message = f"{name}[{position}] is {code}; expected 0 <= {name}[{position}] < {bound}"
+            raise ValueError(message)
+
+
+def check_lines(start: Int64, row: Int32, quantity: Float, n_rows: int) -> None:
+    """Lines of segments: quantities, offsets and rows."""
+    check_length("quantity", quantity, len(row))
+    check_start("start", start, len(row))
+    check_codes("row", row, n_rows)
+
+
+def check_scenarios(start: Int64, row: Int32, quantity: Float, table: Float, n_scenarios: int) -> None:
+    """Lines and the table whose rows they add up."""
+    dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), table=(table, "f8", 2))
+    width = table.shape[1]
+    if width % 8 or not 0 <= n_scenarios <= width:
+        message = f"table has {width} columns for {n_scenarios} scenarios; expected a multiple of 8, at least as many"
+        raise ValueError(message)
+    check_lines(start, row, quantity, len(table))
+
+
+def check_signs(sign: Float) -> None:
+    """Signs of options."""
+    for position, value in enumerate(sign.tolist()):
+        if value not in {1.0, -1.0}:
+            message = f"sign[{position}] is {value!r}; expected 1.0 (call) or -1.0 (put)"
+            raise ValueError(message)
+
+
+def check_folds(
+    unit_start: Int64,
+    unit: Int32,
+    leaf: Int32,
+    base: Float,
+    gain: Float,
+    loss: Float,
+    absolute: Float,
+    weight: Float,
+    table: Float,
+    n_leaves: int,
+) -> None:
+    """Shapes of what is folded: offsets of groups into leaves, factors by leaf, weights by unit and scenario."""
+    dtypes(
+        unit_start=(unit_start, "i8", 1),
+        unit=(unit, "i4", 1),
+        leaf=(leaf, "i4", 1),
+        base=(base, "f8", 1),
+        gain=(gain, "f8", 1),
+        loss=(loss, "f8", 1),
+        absolute=(absolute, "f8", 1),
+        weight=(weight, "f8", 2),
+        table=(table, "f8", 2),
+    )
+    check_length("unit", unit, len(unit_start) - 1)
+    check_length("leaf", leaf, n_leaves)
+    check_length("base", base, len(table))
+    check_length("loss", loss, len(gain))
+    check_length("absolute", absolute, table.shape[1])
+    if weight.shape[1] != table.shape[1]:
+        message = f"weight has {weight.shape[1]} columns; expected {table.shape[1]}, as many as table"
+        raise ValueError(message)

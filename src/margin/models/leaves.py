@@ -1,0 +1,31 @@
+"""Codes by which rows are grouped inside a unit: expiries and strikes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from margin.market import Market
+
+Codes = NDArray[np.int32]
+
+
+def expiry_leaves(market: Market, unit: Codes) -> Codes:
+    """Code of (unit, settlement currency, expiry) of each row; currencies stand apart from instruments."""
+    n, m = len(market), len(unit) - len(market)
+    keys = np.zeros((n + m, 3), dtype=np.int64)
+    keys[:, 0] = unit
+    keys[:, 1] = np.concatenate((market.settlement, np.full(m, -1)))
+    keys[:n, 2] = market.expiry.astype(np.int64)
+    return _numbered(keys)
+
+
+def strike_leaves(market: Market, leaf: Codes) -> Codes:
+    """Code of (leaf, strike) of each row; what has no strike shares one code in its leaf."""
+    strike = np.full(len(leaf), -1.0)
+    strike[: len(market)] = np.where(np.isnan(market.strike), -1.0, market.strike)
+    return _numbered(np.column_stack((leaf, np.unique(strike, return_inverse=True)[1])))
+
+
+def _numbered(keys: NDArray[np.int64]) -> Codes:
+    return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int32)
