@@ -14,7 +14,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SviCurve:
-    """Raw SVI curve of one expiry: total variance ``w`` by log-moneyness ``k = ln(K / forward)``::
+    """Raw SVI curve of one expiry: total variance ``w`` by log-moneyness ``k = ln(K / forward)``.
+
+    ::
 
         w(k) = a + b * (rho * (k - m) + sqrt((k - m)^2 + sigma^2)),   vol = sqrt(w / years)
 

@@ -24,7 +24,9 @@ NET = 0
 
 @dataclass(frozen=True, slots=True)
 class ExpiryNetting:
-    """Requirement of the options of one expiry: the cheaper of two, for initial and maintenance margin apart::
+    """Options of one expiry require the cheaper of two, for initial and maintenance margin apart.
+
+    ::
 
         isolated = sum over short options of their margin on their own
         max_loss = max over x in {0, every strike held} of max(-payoff(x), 0) + unpaired * F * max(-sum of call sizes, 0)
@@ -142,7 +144,7 @@ class PreparedExpiryNetting:
         strike = self.strike[lines.row]
         calls, _ = _gathered(strike, lines.quantity * self.call[lines.row], first, last)
         puts, puts_at_zero = _gathered(strike, lines.quantity * self.put[lines.row], last, first)
-        payoff = calls + puts
+        payoff = np.where(lines.quantity != 0, calls + puts, 0.0)  # a strike of which nothing is left is not held
         lowest = np.minimum.reduceat(np.append(payoff, 0.0), np.stack((first, last + 1), axis=1).reshape(-1))[::2]
         loss[at] = -np.minimum(np.minimum(lowest, puts_at_zero), 0.0) + 0.0
         return loss

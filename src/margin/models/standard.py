@@ -142,7 +142,7 @@ class PreparedStandard:
         )
 
     def contributions(self, lines: Lines) -> tuple[dict[str, Array], dict[str, float]]:
-        """Initial and maintenance margin of each line on its own, and what turns their sum into the initial margin of positions."""
+        """Margins of each line on its own, and what turns the sum of initial margins into that of the positions."""
         futures, options = self.futures.margins(lines), self.options.margins(lines)
         short = np.maximum(-lines.quantity, 0.0)
         initial, maintenance = (short * margin[lines.row] for margin in self.options.short)

@@ -11,8 +11,8 @@ from margin.funding import PremiumFunding, funding_received
 from margin.interest import KinkedRate, interest_factor, utilisation
 from margin.market import DAYS_A_YEAR
 from margin.pricing import black76
-from margin.venues.derive.rules import parameters
 from margin.venues.derive.feeds import surface_bounds
+from margin.venues.derive.rules import parameters
 from margin.venues.derive.vectors import Inputs, Outputs
 from margin.volatility import SviCurve
 

@@ -75,7 +75,7 @@ def srm_account_given_marks(inputs: Inputs) -> Outputs:
         perpetual = _there(market, "perp", {"position": 0.0, "price_usd": 1.0})
         legs = _there(market, "options", [])
         # Where no price is given, nothing depends on it.
-        price = float(_first(market, "spot_price_usd", "forward_usd") or perpetual["price_usd"])
+        price = float(_first(market, "spot_price_usd", "forward_usd") or perpetual["price_usd"] or 1.0)
         spot[coin] = Spot(price=price)
         cash += _there(perpetual, "unrealised_pnl_usd", 0.0)
         if perpetual["position"]:
