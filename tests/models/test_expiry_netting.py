@@ -157,7 +157,7 @@ def test_one_short_put_loses_its_strike_at_most(chain):
 def test_a_spread_requires_its_width(chain):
     assert units_of(chain, (80.0, "call", -3.0), (100.0, "call", 3.0))["options_initial"] == pytest.approx([60.0])
     assert units_of(chain, (80.0, "call", 3.0), (120.0, "call", -3.0))["options_initial"] == [0.0]
-    assert units_of(chain, (80.0, "put", 1.0), (120.0, "put", -1.0))["options_maintenance"] == pytest.approx([40.0])
+    assert units_of(chain, (80.0, "put", 1.0), (120.0, "put", -1.0))["max_loss_maintenance"] == pytest.approx([40.0])
 
 
 def test_a_box_nets_to_nothing(chain):
