@@ -130,6 +130,7 @@ def test_an_empty_book_requires_nothing(chain):
     result = regime_with().assess(book_of([[], []]), chain)
     assert result.initial_margin.tolist() == result.maintenance_margin.tolist() == [0.0, 0.0]
     assert len(result.unit_columns()["options_initial"]) == 0
+    assert "worst_loss" not in result.unit_columns()  # there are no scenarios
 
 
 def test_long_options_require_nothing(chain):
