@@ -67,7 +67,8 @@ def assess(market, positions=(), balances=(), *, rules=None):
 
 def test_the_venue_is_listed():
     assert "derive" in available()
-    assert "srm" in load("derive").MODES == MODES
+    assert load("derive").MODES == MODES
+    assert "srm" in MODES
     assert regime("srm", as_of=DAY).name == "derive srm"
 
 
@@ -119,9 +120,9 @@ def test_documentation_is_a_choice(quoted):
 
 
 def test_before_the_first_day_nothing_is_known():
-    with pytest.raises(ParameterError, match=r"general.cash has no value on 2025-12-07: first known on 2025-12-08"):
+    with pytest.raises(ParameterError, match=r"srm\.depeg\.threshold has no value on 2025-12-07: first known on 2025-12-08"):
         regime("srm", as_of="2025-12-07")
-    with pytest.raises(ParameterError, match=r"no mode 'pmx'; available: srm"):
+    with pytest.raises(ParameterError, match=r"no mode 'pmx'; available: srm, pm1_eth"):
         regime("pmx", as_of=DAY)
 
 
@@ -147,8 +148,19 @@ def test_a_user_lists_a_market(quoted, tmp_path):
         '[[layer]]\nas_of = 2025-01-01\nstatus = "illustrative"\nsource = "test"\n'
         "[layer.srm.market.FOO]\nperp_im_req = 0.2\nperp_mm_req = 0.1\nperp_conf_threshold = 0\n"
     )
-    mine = regime("srm", as_of=DAY, params=[path], accept=("recorded", "illustrative"))
+    mine = regime("srm", as_of=DAY, params=[path], accept=("official", "recorded", "illustrative"))
     assert assess(quoted, [("FOO-PERP", 10.0)], rules=mine).initial_margin[0] == pytest.approx(0.2 * 50.5)
+
+
+def test_an_account_may_have_parameters_of_its_own(quoted, tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(
+        '[[layer]]\nas_of = 2025-12-08\nstatus = "recorded"\nsource = "test"\n[layer.account.b.srm.market.ETH]\nperp_im_req = 0.5\n'
+    )
+    book = Book.of(positions={"account": ["a", "b"], "instrument": ["ETH-PERP"] * 2, "quantity": [1.0, -1.0]})
+    result = regime("srm", as_of=DAY, params=[path]).assess(book, quoted)
+    assert result.initial_margin == pytest.approx([0.066 * 2020, 0.5 * 2020])
+    assert result.unit_columns()["futures_initial"] == pytest.approx(result.initial_margin)
 
 
 def test_orders_are_refused_unless_ignored(quoted):

@@ -20,10 +20,6 @@ FILE = Path(__file__).parent / "vectors" / "derive.json"
 VECTORS = json.loads(FILE.read_text(encoding="utf-8"))
 # Kinds without an adapter: they are reported as unsupported.
 OPEN = {
-    "pm1_account",
-    "pm1_components",
-    "pm2_account",
-    "pm2_option_marks",
     "auction_price_factor",
     "solvent_auction_bid",
     "insolvent_auction_bid",

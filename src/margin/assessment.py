@@ -154,6 +154,11 @@ class Assessment:
         return self.results.initial_collateral - self.results.initial
 
     @property
+    def excess(self) -> Array:
+        """Collateral less maintenance margin, what is left before liquidation, shape (n_rows,)."""
+        return self.results.maintenance_collateral - self.results.maintenance
+
+    @property
     def status(self) -> NDArray[np.int8]:
         """Position in `STATUSES` of each row."""
         r = self.results
@@ -187,6 +192,7 @@ class Assessment:
             "utilisation": _ratio(r.maintenance, r.maintenance_collateral),
             "initial_utilisation": _ratio(r.initial, r.initial_collateral),
             "available": self.available,
+            "excess": self.excess,
             "status": _named(STATUSES, self.status),
         }
 

@@ -81,6 +81,7 @@ class Explanation:
 
 def explain(regime: Regime, book: Book, market: Market) -> Explanation:
     """Explain the requirement of a book that holds one account."""
+    regime = regime.of(book.accounts[0])
     assessment = regime.assess(book, market)
     columns = assessment.columns()
     lines = regime.group(assessment.encoded, assessment.prepared, 0, len(book.accounts))[2]

@@ -163,6 +163,22 @@ class Parameters:
         }
         return replace(self, values=MappingProxyType(dict(sorted({**self.values, **new}.items()))))
 
+    def of_account(self, account: str) -> Parameters:
+        """The parameters with those of the section ``account.<account>`` in place of the shared ones.
+
+        Raises
+        ------
+        ParameterError
+            If the section holds a name that is not shared: it would change nothing.
+        """
+        prefix = f"account.{account}."
+        own = {name[len(prefix) :]: value for name, value in self.values.items() if name.startswith(prefix)}
+        for name, value in own.items():
+            if name not in self.values:
+                message = f"{value.path}: {value.name} overrides {name}, which has no value on {self.as_of}"
+                raise ParameterError(message, name=value.name, scope=self.as_of.isoformat())
+        return replace(self, values=MappingProxyType(dict(sorted({**self.values, **own}.items()))))
+
     def value(self, name: str) -> Value:
         """The parameter with its date, status and source.
 

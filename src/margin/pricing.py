@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from margin import kernels
-from margin.market import OPTION, Market
+from margin.errors import DataError
+
+if TYPE_CHECKING:
+    from margin.market import Market
 
 Array = NDArray[np.float64]
+
+_FAR = 1e3  # squared distance beyond which the normal density underflows
 
 
 class Black76(NamedTuple):
@@ -73,24 +78,43 @@ def discount_factors(market: Market) -> Array:
     return np.asarray(np.exp(-np.maximum(market.rate, 0.0) * market.years))
 
 
-def model_marks(market: Market) -> Array:
-    """Marks in which every option is worth its Black-76 value at the market's own forward and vol, shape (n,).
+def model_marks(market: Market, *, discounted: bool = False) -> Array:
+    """Marks with those of options replaced by their Black-76 value at forward and volatility, shape (n,).
 
-    Discounted (see `discount_factors`) where the market gives a rate. A linear option is worth its value in quote currency,
-    an inverse one that value over the forward; other instruments keep their mark.
+    Settlement currency per coin, like `Market.mark`: in coin for an inverse option.
 
-    Examples
-    --------
-    >>> priced = market.with_(mark=model_marks(market))  # doctest: +SKIP
+    Parameters
+    ----------
+    market : Market
+    discounted : bool
+        Whether to discount at the market's rates; an option without a rate is then refused.
+
+    Raises
+    ------
+    DataError
+        If an option has no rate.
     """
-    option = market.kind == OPTION
-    forward, years = market.forward[option], market.years[option]
-    value = black76(forward, market.strike[option], years, market.vol[option], market.option_sign[option]).price
-    discount = discount_factors(market)[option]
-    value *= np.where(np.isnan(discount), 1.0, discount)
-    marks = market.mark.copy()
-    marks[option] = np.where(market.inverse[option], value / forward, value)
-    return marks
+    option = market.option_sign != 0
+    rows = np.flatnonzero(option)
+    if discounted:
+        check_rates(market, option)
+    inputs = (market.forward, market.strike, market.years, market.vol, market.option_sign)
+    value = black76(*(column[rows] for column in inputs)).price * (discount_factors(market)[rows] if discounted else 1.0)
+    mark = market.mark.copy()
+    mark[rows] = np.where(market.inverse[rows], value / market.forward[rows], value)
+    return mark
+
+
+def coin_vega(market: Market) -> Array:
+    """Vega of one contract of each option in coin, by unit of volatility, shape (n,); zero for what is no option.
+
+    ``size * phi(d1) * sqrt(years)``, the derivative of price over forward with respect to the volatility.
+    """
+    width = market.vol * np.sqrt(market.years)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        d1 = np.log(market.forward / market.strike) / width + width / 2.0
+    density = np.where(width > 0, np.exp(-np.minimum(d1 * d1, _FAR) / 2.0) / np.sqrt(2.0 * np.pi), 0.0)
+    return np.where(market.option_sign != 0, market.contract_size * density * np.sqrt(market.years), 0.0)
 
 
 def option_payoff(price: ArrayLike, strike: ArrayLike, sign: ArrayLike, *, inverse: bool = False) -> Array:
@@ -114,3 +138,19 @@ def option_payoff(price: ArrayLike, strike: ArrayLike, sign: ArrayLike, *, inver
     delivery = np.asarray(price, dtype=np.float64)
     intrinsic = np.maximum(np.asarray(sign) * (delivery - np.asarray(strike, dtype=np.float64)), 0.0)
     return np.asarray(intrinsic / delivery if inverse else intrinsic)
+
+
+def check_rates(market: Market, options: NDArray[np.bool_]) -> None:
+    """Refuse options without an interest rate, where a rule needs one."""
+    wrong = np.flatnonzero(options & np.isnan(market.rate))
+    if len(wrong):
+        row = int(wrong[0])
+        raise DataError(
+            "an option needs an interest rate under this model",
+            table="quotes",
+            column="rate",
+            row=row,
+            key={"instrument": market.instruments[row]},
+            count=len(wrong),
+            hint="Give it as a fraction per year; 0 where there is none.",
+        )

@@ -358,6 +358,6 @@ def test_model_marks_are_discounted_where_a_rate_is_given(market):
     value = black76(market.forward, market.strike, market.years, market.vol, np.where(options, market.option_sign, 1.0)).price
     unit = np.where(market.inverse, market.forward, 1.0)
     assert model_marks(market)[options] == pytest.approx((value / unit)[options])
-    discounted = model_marks(market.with_(rate=rate))
+    discounted = model_marks(market.with_(rate=rate), discounted=True)
     assert discounted[options] == pytest.approx((value / unit * np.exp(-0.05 * market.years))[options])
     assert discounted[~options].tolist() == market.mark[~options].tolist()

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.errors import DataError
 from margin.market import Market
-from margin.pricing import discount_factors
+from margin.pricing import check_rates, discount_factors
 
 Array = NDArray[np.float64]
 
@@ -70,19 +69,3 @@ class SignDiscount:
         positive = np.where(options, self.positive.factor(market), 1.0)
         negative = np.ones(len(market)) if self.negative is None else np.where(options, self.negative.factor(market), 1.0)
         return positive, negative
-
-
-def check_rates(market: Market, options: NDArray[np.bool_]) -> None:
-    """Refuse options without an interest rate, where a rule needs one."""
-    wrong = np.flatnonzero(options & np.isnan(market.rate))
-    if len(wrong):
-        row = int(wrong[0])
-        raise DataError(
-            "an option needs an interest rate under this model",
-            table="quotes",
-            column="rate",
-            row=row,
-            key={"instrument": market.instruments[row]},
-            count=len(wrong),
-            hint="Give it as a fraction per year; 0 where there is none.",
-        )

@@ -14,7 +14,7 @@ from margin.lines import Lines, OrderLines, Segments, pool_sums, rank_rows, segm
 from margin.market import Market
 from margin.models.charges import Charge, DeltaBasis, PreparedCharge, Sensitivities, black_delta, deltas
 from margin.models.combine import Factors
-from margin.models.fold import SignDiscount, check_rates
+from margin.models.fold import SignDiscount
 from margin.models.leaves import expiry_leaves, strike_leaves
 from margin.models.order_charges import OrderCharge, PreparedOrderCharge
 from margin.models.requirement import Requirement, UnitResults
@@ -22,7 +22,8 @@ from margin.models.scenarios import Scenarios
 from margin.models.shape import GainOffset
 from margin.models.shocks import VolShock
 from margin.models.stress import FoldedStress, NettedStress, Stress, UnitVectors
-from margin.models.valuation import Rows, pnl_table, value_table
+from margin.models.valuation import PLAIN, Rows, Valuation, pnl_table, value_table
+from margin.pricing import check_rates
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -58,8 +59,7 @@ class PortfolioModel:
     orders : OrderCharge or None
     fold : SignDiscount or None
         What happens to the value of each expiry before expiries are added up; None where P&L is added up as it is.
-    discounted : bool
-        Whether options are worth their discounted value, at the market's rate.
+    valuation : Valuation
     gains : GainOffset or None
         How gains count in the vectors that are reported; a worst loss is a loss, so it is not affected.
     option_delta : callable
@@ -69,6 +69,8 @@ class PortfolioModel:
     collateral_unit : callable or None
         Currency -> coin in whose unit its equity stands, None where it is no position. Where the field itself is None, collateral
         never is one.
+    admitted_units : tuple of str or None
+        The units that may be held, all if None.
     moves : callable
         Currency -> whether its equity moves with the price in the scenarios, or is only charged.
     worst_decimals, initial_decimals : int or None
@@ -83,11 +85,12 @@ class PortfolioModel:
     maintenance: Factors = field(default_factory=Factors)
     orders: OrderCharge | None = None
     fold: SignDiscount | None = None
-    discounted: bool = False
+    valuation: Valuation = PLAIN
     gains: GainOffset | None = None
     option_delta: DeltaBasis = black_delta
     settlement_window: float = 0.0
     collateral_unit: Callable[[str], str | None] | None = None
+    admitted_units: tuple[str, ...] | None = None
     moves: Callable[[str], bool] = lambda currency: True
     worst_decimals: int | None = None
     initial_decimals: int | None = None
@@ -96,8 +99,11 @@ class PortfolioModel:
         """Price every used row under every scenario and take the parameters of the units in use."""
         unit, units = self._units(market, in_usd=in_usd, used=used)
         used = used & (unit >= 0)
-        if self.discounted:
+        if self.valuation.discounted:
             check_rates(market, used[: len(market)] & is_option(market))
+        moves = np.ones(len(used), dtype=np.bool_)
+        for c in np.flatnonzero(used[len(market) :]):
+            moves[len(market) + c] = self.moves(market.currencies[c])
         leaf = expiry_leaves(market, unit)
         strike = strike_leaves(market, leaf)
         sensitivities = Sensitivities.of(
@@ -106,6 +112,7 @@ class PortfolioModel:
             units=units,
             strike=strike,
             used=used,
+            moves=moves,
             delta=deltas(market, option_delta=self.option_delta, window_minutes=self.settlement_window),
             in_usd=in_usd,
         )
@@ -131,15 +138,12 @@ class PortfolioModel:
     ) -> Stress:
         """The scenarios with the worth of every row under them, folded or not."""
         s = sensitivities
-        moving = used.copy()
-        for c in np.flatnonzero(used[len(market) :]):
-            moving[len(market) + c] = self.moves(market.currencies[c])
         table = self.scenarios.table(s.units)
-        of_rows = Rows(unit=s.unit, units=s.units, used=moving)
+        of_rows = Rows(unit=s.unit, units=s.units, used=used & s.moves)
         if self.fold is None:
-            pnl = pnl_table(market, table, self.vol_shock, of_rows, in_usd=in_usd, discounted=self.discounted)
+            pnl = pnl_table(market, table, self.vol_shock, of_rows, in_usd=in_usd, valuation=self.valuation)
             return NettedStress.of(table, pnl, s, in_usd=in_usd)
-        values = value_table(market, table, self.vol_shock, of_rows, in_usd=in_usd, discounted=self.discounted)
+        values = value_table(market, table, self.vol_shock, of_rows, in_usd=in_usd, valuation=self.valuation)
         return FoldedStress.of(table, values, self.fold, s, leaf)
 
     def _units(self, market: Market, *, in_usd: bool, used: NDArray[np.bool_]) -> tuple[Codes, tuple[str, ...]]:
@@ -154,10 +158,28 @@ class PortfolioModel:
                 if coin is not None:
                     code[n + c] = _code_of(coin, market)
         code[~used] = -1
+        if self.admitted_units is not None:
+            _refuse_others(market, names, code[:n], self.admitted_units)
         present = np.unique(code[code >= 0])
         compact = np.full(len(names) + 1, -1, dtype=np.int32)
         compact[present] = np.arange(len(present), dtype=np.int32)
         return compact[code], tuple(names[c] for c in present)
+
+
+def _refuse_others(market: Market, names: tuple[str, ...], code: Codes, units: tuple[str, ...]) -> None:
+    """Refuse instruments in use whose unit is not among the given ones."""
+    wrong = np.flatnonzero((code >= 0) & ~np.isin(code, [names.index(unit) for unit in units if unit in names]))
+    if len(wrong):
+        row = int(wrong[0])
+        raise DataError(
+            f"it stands in the unit {names[code[row]]}; this model margins {', '.join(units)} only",
+            table="instruments",
+            column="base",
+            row=row,
+            key={"instrument": market.instruments[row]},
+            count=len(wrong),
+            hint="Margin its accounts under the model of that unit.",
+        )
 
 
 def _code_of(coin: str, market: Market) -> int:

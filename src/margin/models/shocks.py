@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from margin.by_name import ByName
+from margin.errors import ParameterError
 from margin.market import DAYS_A_YEAR
 
 Array = NDArray[np.float64]
 
-UP, SAME, DOWN, LINEAR_SKEW, ABSOLUTE_SKEW = 0, 1, 2, 3, 4
-"""Columns of shocked volatilities."""
-
-VOL_MOVES = ("vol up", "vol same", "vol down", "vol skew", "vol smile")
+UP, SAME, DOWN, SKEW, SMILE = "up", "same", "down", "skew", "smile"
+"""What a volatility does: moved up, left, moved down, tilted in log-strike, steepened on both sides."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +27,7 @@ class Quoted:
     ----------
     vol : ndarray of float64
         Per year.
-    years : ndarray of float64
+    days : ndarray of float64
         To expiry.
     log_strike : ndarray of float64
         ``ln(strike / forward)``.
@@ -39,17 +38,35 @@ class Quoted:
     """
 
     vol: Array
-    years: Array
+    days: Array
     log_strike: Array
     unit: NDArray[np.int32]
     units: Sequence[str]
+
+    @property
+    def years(self) -> Array:
+        """Time to expiry in years."""
+        return self.days / DAYS_A_YEAR
 
 
 class VolShock(Protocol):
     """A rule for how the volatility of an option moves."""
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The moves that it knows."""
+
     def shocked(self, options: Quoted) -> Array:
-        """Shocked volatilities, shape (n, number of moves); columns in the order of `VOL_MOVES`."""
+        """Shocked volatilities, shape (n, number of moves), one column for each of `columns`."""
+
+
+def vol_columns(shock: VolShock, vol: Sequence[str]) -> NDArray[np.int32]:
+    """Column of each named move; raises `ParameterError` for a move that the shock does not know."""
+    for name in vol:
+        if name not in shock.columns:
+            message = f"no volatility move {name!r}; known: {', '.join(shock.columns)}"
+            raise ParameterError(message, name="vol", scope="scenarios")
+    return np.array([shock.columns.index(name) for name in vol], dtype=np.int32)
 
 
 def scaled_range(vol_range: Array | float, days: Array | float, power: Array | float, *, reference_days: float) -> Array:
@@ -61,8 +78,8 @@ def scaled_range(vol_range: Array | float, days: Array | float, power: Array | f
 class RelativeVolShock:
     """Volatility moved by a fraction of itself that grows towards expiry.
 
-    With ``r = range * (reference_days / days) ** power``, where the power is `short_power` below the reference tenor and
-    `long_power` from it on::
+    With ``r = range * (reference_days / max(days, least_days)) ** power``, where the power is `short_power` up to the reference
+    tenor and `long_power` beyond it::
 
         up   = max(vol * (1 + r_up), minimum_up)
         down = max(vol * (1 - r_down), 0)
@@ -87,12 +104,14 @@ class RelativeVolShock:
     long_power: ByName
     reference_days: float
     least_days: float
+    columns: ClassVar[tuple[str, ...]] = (UP, SAME, DOWN)
 
     def shocked(self, options: Quoted) -> Array:
-        """Shocked volatilities, shape (n, 3): columns `UP`, `SAME`, `DOWN`."""
+        """Shocked volatilities, shape (n, 3)."""
         unit, units, vol = options.unit, options.units, options.vol
-        days = np.maximum(options.years * DAYS_A_YEAR, self.least_days)
-        power = np.where(days < self.reference_days, self.short_power.array(units)[unit], self.long_power.array(units)[unit])
+        days = np.maximum(options.days, self.least_days)
+        near = options.days <= self.reference_days
+        power = np.where(near, self.short_power.array(units)[unit], self.long_power.array(units)[unit])
         up = scaled_range(self.range_up.array(units)[unit], days, power, reference_days=self.reference_days)
         down = scaled_range(self.range_down.array(units)[unit], days, power, reference_days=self.reference_days)
         raised = np.maximum(vol * (1.0 + up), self.minimum_up.array(units)[unit])
@@ -145,17 +164,21 @@ class WithSkew:
     Attributes
     ----------
     parallel : VolShock
-        Gives `UP`, `SAME`, `DOWN`.
     tilt, smile : SkewShock
-        Shocks in log-strike (`LINEAR_SKEW`) and in its absolute value (`ABSOLUTE_SKEW`).
+        Shocks in log-strike (`SKEW`) and in its absolute value (`SMILE`).
     """
 
     parallel: VolShock
     tilt: SkewShock
     smile: SkewShock
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The parallel moves, then both of the skew."""
+        return (*self.parallel.columns, SKEW, SMILE)
+
     def shocked(self, options: Quoted) -> Array:
-        """Shocked volatilities, shape (n, 5)."""
+        """Shocked volatilities, shape (n, number of moves)."""
         tilted = options.vol * self.tilt.factor(options.log_strike, options.years)
         steeper = options.vol * self.smile.factor(np.abs(options.log_strike), options.years)
         return np.column_stack((self.parallel.shocked(options), tilted, steeper))

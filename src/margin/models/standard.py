@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin import kernels
-from margin.contracts import coin_per_contract, is_option
 from margin.lines import Lines, OrderLines, Segments, held, pool_sums, rank_rows, segments
 from margin.market import Market
-from margin.models.charges import Charge, PreparedCharge, Sensitivities, black_delta
+from margin.models.charges import Charge, PreparedCharge, Sensitivities, black_delta, deltas
 from margin.models.combine import Factors
 from margin.models.futures import FuturesMargin, PreparedFutures
 from margin.models.options import OptionMargins, OptionRule, PreparedOptions
@@ -79,10 +78,15 @@ class StandardModel:
 def _sensitivities(rows: UsedRows) -> Sensitivities:
     """What charges are computed from; the delta of an option is that of Black-76."""
     market = rows.market
-    delta = coin_per_contract(market) * (np.where(is_option(market), black_delta(market), 1.0))
-    used = rows.used & (rows.unit >= 0)
     return Sensitivities.of(
-        market, unit=rows.unit, units=rows.units, strike=rows.strike, used=used, delta=delta, in_usd=rows.in_usd
+        market,
+        unit=rows.unit,
+        units=rows.units,
+        strike=rows.strike,
+        used=rows.used & (rows.unit >= 0),
+        moves=np.zeros(len(rows.used), dtype=np.bool_),
+        delta=deltas(market, option_delta=black_delta, window_minutes=0.0),
+        in_usd=rows.in_usd,
     )
 
 

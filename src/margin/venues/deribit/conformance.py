@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from margin.by_name import ByName
 from margin.contracts import coin_per_contract, unrealised_pnl
-from margin.market import DAYS_A_YEAR
 from margin.models.charges import Charge, ExpiryDeltaCharge, GivenCharge, settlement_decay
 from margin.models.order_charges import OPEN_ORDERS, PROTECTED_ORDERS, GivenOrderCharges
 from margin.models.orders import WorseSideOrders
@@ -172,8 +171,8 @@ def volatility_shock(inputs: Inputs) -> Outputs:
 
 def _shocked_up(shock: RelativeVolShock, vol: float, days: float) -> float:
     only = np.zeros(1, dtype=np.int32)
-    years = np.array([days / DAYS_A_YEAR], dtype=np.float64)
-    return float(shock.shocked(Quoted(np.array([vol]), years, np.zeros(1), only, ("",)))[0, UP])
+    option = Quoted(np.array([vol]), np.array([days], dtype=np.float64), np.zeros(1), only, ("",))
+    return float(shock.shocked(option)[0, shock.columns.index(UP)])
 
 
 def segregated_pm_account(inputs: Inputs) -> Outputs:

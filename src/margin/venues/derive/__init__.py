@@ -1,4 +1,4 @@
-"""Derive: the standard manager SRM."""
+"""Derive: the standard manager and the portfolio managers PM1 and PM2."""
 
 from margin.venues.derive.rules import MODES, parameters, regime
 

@@ -1,10 +1,14 @@
-"""Adapters: published vectors of Derive run on the same code as a book, by kind."""
+"""Adapters of the published vectors, by kind."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from margin.venues.derive import conformance_pricing, conformance_srm
-from margin.venues.derive.vectors import Inputs, Outputs
+from margin.venues.derive import conformance_portfolio, conformance_pricing, conformance_srm
 
-ADAPTERS: Mapping[str, Callable[[Inputs], Outputs]] = {**conformance_srm.ADAPTERS, **conformance_pricing.ADAPTERS}
+ADAPTERS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    **conformance_srm.ADAPTERS,
+    **conformance_portfolio.ADAPTERS,
+    **conformance_pricing.ADAPTERS,
+}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -12,8 +11,7 @@ from margin.interest import KinkedRate, interest_factor, utilisation
 from margin.market import DAYS_A_YEAR
 from margin.pricing import black76
 from margin.venues.derive.feeds import surface_bounds
-from margin.venues.derive.rules import parameters
-from margin.venues.derive.vectors import Inputs, Outputs
+from margin.venues.derive.vectors import Inputs, Outputs, latest
 from margin.volatility import SviCurve
 
 SECONDS_PER_HOUR = np.timedelta64(1, "h") / np.timedelta64(1, "s")
@@ -32,7 +30,7 @@ def svi_volatility(inputs: Inputs) -> Outputs:
     """Volatility of a strike on a curve."""
     shape = {name: inputs[name] for name in ("a", "b", "rho", "m", "sigma")}
     curve = SviCurve(**shape, forward=inputs["forward_usd"], years=inputs["tau_years"])
-    return {"vol": float(curve.vol(inputs["strike_usd"], **surface_bounds(parameters(dt.date.max))))}
+    return {"vol": float(curve.vol(inputs["strike_usd"], **surface_bounds(latest())))}
 
 
 def cash_borrow_rate(inputs: Inputs) -> Outputs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -135,12 +136,18 @@ def book(perpetuals: Sequence[Perpetual], options: Sequence[Option], balances: M
     )
 
 
+@functools.cache
+def latest() -> Parameters:
+    """The latest parameters that are shipped."""
+    return parameters(dt.date.max)
+
+
 def srm(given: Mapping[str, object], coins: Sequence[str], *, options: OptionRule | None = None) -> Regime:
     """SRM with the latest parameters that are shipped and those that the vector gives.
 
     A vector leaves out what nothing depends on: there the shipped value of the market stands, or that of any other.
     """
-    shipped = parameters(dt.date.max)
+    shipped = latest()
     filled = {name: value for coin in coins for name, value in _of_any_market(shipped, coin).items()}
     regime = compose("srm", shipped.with_({**filled, **given}, source="vector", status="recorded"), Options())
     if options is None:
@@ -161,8 +168,7 @@ def _of_any_market(shipped: Parameters, coin: str) -> dict[str, object]:
 
 def net_margins(assessment: Assessment) -> Outputs:
     """Value less requirement of the one account, as the venue signs it."""
-    results = assessment.results
     return {
         "net_initial_margin_usd": float(assessment.available[0]),
-        "net_maintenance_margin_usd": float(results.maintenance_collateral[0] - results.maintenance[0]),
+        "net_maintenance_margin_usd": float(assessment.excess[0]),
     }
