@@ -75,5 +75,5 @@ def test_overrides_of_absent_accounts_change_nothing(market, books, tmp_path):
 def test_an_override_of_nothing_is_refused(tmp_path):
     path = tmp_path / "own.toml"
     path.write_text(OWN.replace("mm_factor", "mm_fator"))
-    with pytest.raises(ParameterError, match="account.b.general.mm_fator overrides general.mm_fator, which has no value"):
+    with pytest.raises(ParameterError, match=r"account\.b\.general.mm_fator overrides general.mm_fator, which has no value"):
         regime(path)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from margin.assessment import Assessment
 from margin.lines import Lines
-from margin.models.portfolio import PreparedPortfolio
+from margin.models.prepared_portfolio import PreparedPortfolio
 from margin.models.stress import UnitVectors
 
 if TYPE_CHECKING:

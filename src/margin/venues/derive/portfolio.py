@@ -12,7 +12,8 @@ from margin.models.combine import DepegFactor, Factors
 from margin.models.confidence import ConfidenceCharge
 from margin.models.expiry_charges import ForwardCharge, NakedShortCharge
 from margin.models.fold import ExpiryDiscount, SignDiscount
-from margin.models.portfolio import WORST_LOSS, PortfolioModel
+from margin.models.portfolio import PortfolioModel
+from margin.models.prepared_portfolio import WORST_LOSS
 from margin.models.scenarios import ListedScenarios, Scenario
 from margin.models.shocks import DOWN, SAME, SKEW, SMILE, UP, RelativeVolShock, SkewShock, WithSkew
 from margin.models.size_charges import SizeCharge, share_of_currencies, share_of_futures
