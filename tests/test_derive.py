@@ -155,7 +155,8 @@ def test_a_user_lists_a_market(quoted, tmp_path):
 def test_an_account_may_have_parameters_of_its_own(quoted, tmp_path):
     path = tmp_path / "own.toml"
     path.write_text(
-        '[[layer]]\nas_of = 2025-12-08\nstatus = "recorded"\nsource = "test"\n[layer.account.b.srm.market.ETH]\nperp_im_req = 0.5\n'
+        '[[layer]]\nas_of = 2025-12-08\nstatus = "recorded"\nsource = "test"\n'
+        "[layer.account.b.srm.market.ETH]\nperp_im_req = 0.5\n"
     )
     book = Book.of(positions={"account": ["a", "b"], "instrument": ["ETH-PERP"] * 2, "quantity": [1.0, -1.0]})
     result = regime("srm", as_of=DAY, params=[path]).assess(book, quoted)
