@@ -11,9 +11,10 @@ from margin.volatility import SviCurve
 
 def test_utilisation_refuses_what_cannot_be():
     assert utilisation(0.0, 0.0) == 0.0
-    assert utilisation(1.0, 3.0) == 1.0
-    for supplied, borrowed in ((0.0, 1.0), (-1.0, 0.0), (1.0, -1.0)):
-        with pytest.raises(ValueError, match="amounts are not negative"):
+    assert utilisation(1.0, 3.0) == utilisation(0.0, 3.0) == utilisation(2.0, 2.0) == 1.0
+    assert utilisation(4.0, 1.0) == 0.25
+    for supplied, borrowed in ((-1.0, 0.0), (1.0, -1.0), (np.nan, 1.0), (1.0, np.nan)):
+        with pytest.raises(ValueError, match="amounts must be zero or above"):
             utilisation(supplied, borrowed)
 
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 
 def utilisation(supplied: float, borrowed: float) -> float:
-    """Share of what is supplied that is borrowed, at most 1.
+    """Share of what is supplied that is borrowed: 0 where nothing is borrowed, at most 1.
 
     Raises
     ------
     ValueError
-        If something is borrowed where nothing is supplied, or an amount is negative.
+        If an amount is not zero or above.
     """
-    if supplied < 0 or borrowed < 0 or (borrowed > 0 and supplied == 0):
-        message = f"supplied={supplied}, borrowed={borrowed}: amounts are not negative, and what is borrowed has been supplied"
+    if not (supplied >= 0 and borrowed >= 0):
+        message = f"supplied={supplied}, borrowed={borrowed}: amounts must be zero or above"
         raise ValueError(message)
-    return min(borrowed / supplied, 1.0) if borrowed else 0.0
+    return borrowed / supplied if borrowed < supplied else float(borrowed > 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
