@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin.by_name import ByName
+from margin.errors import ParameterError
 from margin.models.shocks import DOWN, SAME, UP
 
 Array = NDArray[np.float64]
@@ -137,6 +138,42 @@ class PriceVolGrid:
     def moves(self, units: Sequence[str]) -> Array:
         """Price moves, shape (len(units), 2 * steps + 1)."""
         return self.price_range.array(units)[:, None] * np.arange(-self.steps, self.steps + 1) / self.steps
+
+
+@dataclass(frozen=True, slots=True)
+class ListedGrid:
+    """Price moves listed for each unit, each with several moves of the volatility; move-major.
+
+    Attributes
+    ----------
+    moves : callable
+        Unit -> relative price moves, as many for every unit. Raises `ParameterError` where a unit has none.
+    vol : tuple of str
+        Volatility moves within a price move.
+    """
+
+    moves: Callable[[str], tuple[float, ...]]
+    vol: tuple[str, ...] = (SAME,)
+
+    def table(self, units: Sequence[str]) -> ScenarioTable:
+        """Scenarios of the named units."""
+        listed = [self.moves(unit) for unit in units]
+        counts = {len(moves) for moves in listed}
+        if len(counts) > 1:
+            message = f"units have {min(counts)} to {max(counts)} price moves; every unit needs the same number"
+            raise ParameterError(message, name="moves", scope="scenarios")
+        n_moves = max(counts, default=0)
+        moves = np.repeat(np.array(listed, dtype=np.float64).reshape(len(units), n_moves), len(self.vol), axis=1)
+        n = n_moves * len(self.vol)
+        return ScenarioTable(
+            move=moves,
+            vol=self.vol * n_moves,
+            weight=np.ones_like(moves),
+            conversion=moves,
+            relief=np.zeros_like(moves),
+            n_regular=n,
+            absolute=np.zeros(n, dtype=np.bool_),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ Array = NDArray[np.float64]
 UP, SAME, DOWN, SKEW, SMILE = "up", "same", "down", "skew", "smile"
 """What a volatility does: moved up, left, moved down, tilted in log-strike, steepened on both sides."""
 
+UP_BY_FRACTION, DOWN_BY_FRACTION = "up by fraction", "down by fraction"
+"""Moves by a fraction where `UP` and `DOWN` are moves by points."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quoted:
@@ -117,6 +120,37 @@ class RelativeVolShock:
         raised = np.maximum(vol * (1.0 + up), self.minimum_up.array(units)[unit])
         lowered = np.maximum(vol * (1.0 - down), 0.0)
         return np.column_stack((raised, vol, lowered))
+
+
+@dataclass(frozen=True, slots=True)
+class TenorVolShock:
+    """Volatility moved by points, and by a fraction of itself, both read off a table by tenor.
+
+    Linear in days between the tenors and flat outside. A volatility moved down keeps a floor.
+
+    Attributes
+    ----------
+    tenors : tuple of float
+        Days, ascending.
+    points, fraction : tuple of float
+        Move at each tenor: volatility per year, and fraction of the volatility.
+    floor : float
+        Least volatility after a move down, per year.
+    """
+
+    tenors: tuple[float, ...]
+    points: tuple[float, ...]
+    fraction: tuple[float, ...]
+    floor: float
+    columns: ClassVar[tuple[str, ...]] = (UP, UP_BY_FRACTION, SAME, DOWN, DOWN_BY_FRACTION)
+
+    def shocked(self, options: Quoted) -> Array:
+        """Shocked volatilities, shape (n, 5)."""
+        vol = options.vol
+        points, part = (np.interp(options.days, self.tenors, table) for table in (self.points, self.fraction))
+        lowest = np.minimum(vol, self.floor)
+        down, down_by_part = (np.maximum(vol - move, lowest) for move in (points, vol * part))
+        return np.column_stack((vol + points, vol * (1.0 + part), vol, down, down_by_part))
 
 
 @dataclass(frozen=True, slots=True)
