@@ -119,6 +119,7 @@ def _prepared_orders(
         units=history.names,
         strike=strike_leaves(market, expiry_leaves(market, underlying)),
         used=underlying >= 0,
+        moves=underlying >= 0,
         delta=np.full(len(market), np.nan),
         in_usd=in_usd,
     )
