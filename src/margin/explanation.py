@@ -37,9 +37,10 @@ class PoolExplanation:
         Contracts, or units of currency.
     lines : Mapping of str to ndarray of float64, shape (L,)
         What each line adds. Portfolio model: ``loss`` in the worst scenario of its unit. Standard model: ``initial_margin`` and
-        ``maintenance_margin``.
+        ``maintenance_margin`` on its own.
     rest : Mapping of str to float
-        What no line adds. Lines' losses and these parts add up to the component ``worst_loss``.
+        What no line adds. Portfolio model: with the lines' losses the component ``worst_loss``. Standard model: with the lines'
+        initial margins the initial margin without orders.
     vectors : tuple of UnitVectors
         Scenario vectors of each risk unit; empty for a model without scenarios.
     """

@@ -18,6 +18,7 @@ from margin.by_name import ByName
 from margin.contracts import coin_per_contract, unrealised_pnl
 from margin.models.charges import Charge, ExpiryDeltaCharge, GivenCharge, settlement_decay
 from margin.models.order_charges import OPEN_ORDERS, PROTECTED_ORDERS, GivenOrderCharges
+from margin.models.orders import WorseSideOrders
 from margin.models.portfolio import PortfolioModel
 from margin.models.scenarios import ScenarioSet
 from margin.models.shape import worst_loss
@@ -125,7 +126,8 @@ def option_fee(inputs: Inputs) -> Outputs:
     rates = {"fees.option_inverse": inputs["fee_rate_of_underlying"], "fees.option_cap": inputs["cap_fraction"]}
     model = vectors.regime("segregated_standard", rates).model
     assert isinstance(model, StandardModel)
-    per_unit = model.inverse_fee().per_coin(np.array([inputs["option_price_coin"]], dtype=np.float64), np.ones(1))
+    assert isinstance(model.orders, WorseSideOrders)
+    per_unit = model.orders.inverse_fee().per_coin(np.array([inputs["option_price_coin"]], dtype=np.float64), np.ones(1))
     return {"fee_coin": abs(inputs["size"]) * float(per_unit[0])}
 
 

@@ -23,9 +23,10 @@ from margin.models.charges import (
     price_adjusted_delta,
 )
 from margin.models.combine import Factors
-from margin.models.options import MoneynessMargin
+from margin.models.futures import FuturesMargin
+from margin.models.options import MoneynessMargin, PerPosition
 from margin.models.order_charges import WorseSideCharge
-from margin.models.orders import OptionFee
+from margin.models.orders import OptionFee, WorseSideOrders
 from margin.models.portfolio import PortfolioModel
 from margin.models.rates import RateTable
 from margin.models.scenarios import ExtendedMoves, PriceVolGrid, ScenarioSet
@@ -146,12 +147,9 @@ def _standard(p: Parameters) -> StandardModel:
         return lambda: OptionFee(p.number(f"fees.{rate}"), p.number("fees.option_cap"))
 
     return StandardModel(
-        initial=rates("base_im"),
-        maintenance=rates("base_mm"),
-        inverse_options=options,
-        linear_options=options,
-        inverse_fee=fee("option_inverse"),
-        linear_fee=fee("option_linear_taker"),
+        futures=FuturesMargin(initial=rates("base_im"), maintenance=rates("base_mm")),
+        options=PerPosition(inverse=options, linear=options),
+        orders=WorseSideOrders(inverse_fee=fee("option_inverse"), linear_fee=fee("option_linear_taker")),
     )
 
 
