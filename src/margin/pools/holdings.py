@@ -39,6 +39,8 @@ class Holdings:
         Column of each currency of the market, -1 where it has none.
     balance : ndarray of float64, shape (n_accounts, k)
     has_balance : ndarray of bool, shape (n_accounts, k)
+    hedge_cap : ndarray of float64, shape (n_accounts, k), or None
+        Most of a positive equity that stands in the risk unit of its coin; nan where there is no limit.
     """
 
     n_accounts: int
@@ -53,6 +55,7 @@ class Holdings:
     column: Codes
     balance: Array
     has_balance: Flags
+    hedge_cap: Array | None = None
 
     def by_currency(self, values: Array, market: Market) -> Array:
         """Sum of a figure of positions by account and settlement currency, shape (n_accounts, k)."""
