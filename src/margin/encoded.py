@@ -107,6 +107,11 @@ class Encoded:
         ).astype(np.float64, copy=False)
         has_balance = np.zeros(n_accounts * n_currencies, dtype=np.bool_)
         has_balance[cell] = True
+        hedge_cap = None
+        if book.balances.hedge_cap is not None:
+            hedge_cap = np.full(n_accounts * n_currencies, np.nan)
+            np.fmin.at(hedge_cap, cell, book.balances.hedge_cap[balances])
+            hedge_cap = hedge_cap.reshape(n_accounts, n_currencies)
         return Holdings(
             n_accounts=n_accounts,
             account=held.account[positions] - np.int32(first),
@@ -122,6 +127,7 @@ class Encoded:
             column=column,
             balance=amount.reshape(n_accounts, n_currencies),
             has_balance=has_balance.reshape(n_accounts, n_currencies),
+            hedge_cap=hedge_cap,
         )
 
 

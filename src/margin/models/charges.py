@@ -14,7 +14,7 @@ from margin.by_name import ByName
 from margin.contracts import coin_per_contract, coin_value, is_option
 from margin.lines import Lines, Segments
 from margin.market import Market
-from margin.pricing import black76
+from margin.pricing import black76, coin_greeks
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -295,6 +295,19 @@ def black_delta(market: Market) -> Array:
 def price_adjusted_delta(market: Market) -> Array:
     """Black-76 delta less the option's mark: the delta of an inverse option whose premium is held in coin."""
     return black_delta(market) - np.where(market.inverse, market.mark, 0.0)
+
+
+def coin_delta(market: Market) -> Array:
+    """Black-76 delta of each option, of an inverse one less its Black-76 price in coin; nan for other instruments.
+
+    As `price_adjusted_delta`, but of the model's price, so that it does not depend on how the option is marked.
+    """
+    options = is_option(market)
+    inputs = (market.forward, market.strike, market.years, market.vol, market.option_sign)
+    greeks = coin_greeks(*(a[options] for a in inputs))
+    delta = np.full(len(market), np.nan)
+    delta[options] = greeks.delta + np.where(market.inverse[options], 0.0, greeks.price)
+    return delta
 
 
 def settlement_decay(minutes_to_expiry: Array, window_minutes: float) -> Array:

@@ -109,7 +109,7 @@ class PreparedPortfolio:
         maintenance = sum((self.maintenance[name] * amount for name, amount in summed.items()), np.zeros(n))
         of_orders = {} if self.orders is None else self.orders(orders, n)
         if self.order_sets:
-            of_orders[OPEN_ORDERS] = self._order_sets(lines, orders, sum(components.values(), np.zeros(n)))
+            of_orders[OPEN_ORDERS] = self._order_sets(lines, orders, risk)
         if self.borrow is not None:
             debts = self.borrow.margin(lines, self.market)
             components[self.borrow.name] = debts.initial
@@ -181,11 +181,15 @@ class PreparedPortfolio:
             parts[EXCESS_OF + name] = np.maximum(shown[name] - sum(parts.values(), np.zeros(len(units))), 0.0)
         return Risk(lines, units, leaves, worst, scenario, shown, parts)
 
-    def _order_sets(self, lines: Lines, orders: OrderLines, before: Array) -> Array:
-        """By how much the initial margin rises when all buy orders, or all sell orders, are filled: the larger, at least 0."""
-        rise = np.zeros(lines.n_pools)
+    def _order_sets(self, lines: Lines, orders: OrderLines, positions: Risk) -> Array:
+        """By how much initial margins of units rise when all buy orders, or all sell orders, are filled: the larger, at least 0.
+
+        Each unit takes its worst case of the three; pools get the sum.
+        """
         if not len(orders):
-            return rise
+            return np.zeros(lines.n_pools)
+        units, before = self._initial_by_unit(positions)
+        rises = []
         for quantity in (orders.buy, -orders.sell):
             filled = group_lines(
                 np.concatenate((lines.pool, orders.pool)),
@@ -194,13 +198,17 @@ class PreparedPortfolio:
                 self.rank,
                 lines.n_pools,
             )
-            risk = self._risk(filled)
-            after = sum(
-                (self.initial[name] * pool_sums(risk.units.pool, amount, lines.n_pools) for name, amount in risk.parts.items()),
-                np.zeros(lines.n_pools),
-            )
-            rise = np.maximum(rise, after - before)
-        return rise
+            filled_units, after = self._initial_by_unit(self._risk(filled))
+            after[np.searchsorted(filled_units, units)] -= before
+            rises.append(np.maximum(after, 0.0))
+        # Lines of no quantity are kept, so both sets have the same units.
+        pool = (filled_units // np.int64(len(self.units))).astype(np.int32)
+        return pool_sums(pool, np.maximum(*rises), lines.n_pools)
+
+    def _initial_by_unit(self, risk: Risk) -> tuple[NDArray[np.int64], Array]:
+        """Keys of (pool, unit), ascending, and the initial margin of each."""
+        key = risk.units.pool.astype(np.int64) * len(self.units) + risk.units.code
+        return key, sum((self.initial[name] * amount for name, amount in risk.parts.items()), np.zeros(len(key)))
 
 
 def _without(parts: dict[str, Array], name: str) -> dict[str, Array]:

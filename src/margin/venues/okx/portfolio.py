@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from margin.by_name import ByName
-from margin.errors import ParameterError
-from margin.models.charges import Charge, ExpiryDeltaCharge, price_adjusted_delta
+from margin.models.charges import Charge, ExpiryDeltaCharge, coin_delta
 from margin.models.collateral_lines import BorrowCharge
 from margin.models.combine import Factors
 from margin.models.depeg import DepegCharge, DepegTiers
@@ -20,9 +19,11 @@ from margin.models.scenarios import ListedGrid
 from margin.models.shocks import (
     DOWN,
     DOWN_BY_FRACTION,
+    DOWN_BY_LARGER,
     SAME,
     UP,
     UP_BY_FRACTION,
+    UP_BY_LARGER,
     DeferredVolShock,
     TenorVolShock,
     UnchangedVol,
@@ -35,11 +36,13 @@ GROUPS = ("btc_eth", "group2")
 OTHERS = "others"
 VOL_RULES = {
     "max_loss": (UP, UP_BY_FRACTION, SAME, DOWN, DOWN_BY_FRACTION),
+    "larger_shift": (UP_BY_LARGER, SAME, DOWN_BY_LARGER),
     "points": (UP, SAME, DOWN),
     "fraction": (UP_BY_FRACTION, SAME, DOWN_BY_FRACTION),
 }
 PAIRS = (("USDT", "USD"), ("USDT", "USDC"), ("USDC", "USD"))
 DOLLARS = {"USD", "USDT", "USDC"}
+"""Currencies whose equity is no position: MR9 is their risk, and it is one of contracts."""
 INDEX_MOVES = Valuation(moves="index")
 
 
@@ -110,13 +113,13 @@ def model(p: Parameters, *, vol_rule: str, close: str, interest: bool, option_ba
                 priced_at="mark",
             ),
             *([_yield_curve(p)] if interest else []),
-            DepegCharge("depeg", PAIRS, _depeg_tiers(p)),
+            DepegCharge("depeg", PAIRS, lambda: _depeg_tiers(p)),
         ),
         minimum=ScaledCharge("minimum", (DeltaOneCharge("futures", coins.of("mr7_rate")), _slippage(p, close)), coins.tiers),
         initial=Factors(multiplier),
         order_sets=True,
         borrow=BorrowCharge("borrow", _borrow(p, "imr"), _borrow(p, "mmr")),
-        option_delta=price_adjusted_delta,
+        option_delta=coin_delta,
         collateral_unit=lambda currency: None if currency in DOLLARS else currency,
         hedging_only=True,
         leaf_by_settlement=False,
@@ -144,12 +147,9 @@ def _yield_curve(p: Parameters) -> Charge:
     return YieldCurveCharge("yield_curve", tenors, level, slope, tuple((a, b) for a, b in p.rows("pm.mr5.moves")))
 
 
-def _depeg_tiers(p: Parameters) -> DepegTiers | ParameterError:
-    """Tiers of MR9, or what to say where there are none and something is to be charged."""
-    try:
-        return DepegTiers(p.numbers("pm.mr9.bounds"), p.numbers("pm.mr9.prices"), p.rows("pm.mr9.factors"))
-    except ParameterError as missing:
-        return missing
+def _depeg_tiers(p: Parameters) -> DepegTiers:
+    """Tiers of MR9."""
+    return DepegTiers(p.numbers("pm.mr9.bounds"), p.numbers("pm.mr9.prices"), p.rows("pm.mr9.factors"))
 
 
 def _slippage(p: Parameters, close: str) -> OptionSlippageCharge:
@@ -162,7 +162,7 @@ def _slippage(p: Parameters, close: str) -> OptionSlippageCharge:
         close=(lambda: (p.number(f"{section}.mr7_close_fee"), p.number(f"{section}.mr7_close_cap")))
         if close == "fee"
         else (lambda: (p.number(f"{section}.mr7_close_fixed"), np.inf)),
-        delta=price_adjusted_delta,
+        delta=coin_delta,
     )
 
 
