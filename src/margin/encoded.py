@@ -48,15 +48,24 @@ class Encoded:
     balance_order: Offsets
 
     @classmethod
-    def of(cls, book: Book, market: Market) -> Encoded:
-        """Look up the book's instruments and currencies in the market and sort its rows by account."""
+    def of(cls, book: Book, market: Market, *, spot_orders: bool = False) -> Encoded:
+        """Look up the book's instruments and currencies in the market and sort its rows by account.
+
+        Parameters
+        ----------
+        book : Book
+        market : Market
+        spot_orders : bool
+            Whether orders in spot pairs are admitted.
+        """
         instrument_row, currency_row = book.resolve(market)
-        _refuse_spot(book, market, instrument_row)
+        _refuse_spot(book, market, instrument_row, orders=not spot_orders)
         by_account = [
             kernels.group(table.account, None, len(book.accounts)) for table in (book.positions, book.orders, book.balances)
         ]
         starts_and_orders = [array for pair in by_account for array in pair]
-        currencies = np.union1d(currency_row, market.settlement[instrument_row]).astype(np.int32)
+        bought = market.base[instrument_row[market.kind[instrument_row] == SPOT]]
+        currencies = np.unique(np.concatenate((currency_row, market.settlement[instrument_row], bought))).astype(np.int32)
         return cls(book, market, instrument_row, currency_row, currencies, *starts_and_orders)
 
     def positions_of(self, first: int, last: int) -> Offsets:
@@ -112,6 +121,11 @@ class Encoded:
             hedge_cap = np.full(n_accounts * n_currencies, np.nan)
             np.fmin.at(hedge_cap, cell, book.balances.hedge_cap[balances])
             hedge_cap = hedge_cap.reshape(n_accounts, n_currencies)
+        switched_off = None
+        if book.balances.collateral is not None:
+            switched_off = np.zeros(n_accounts * n_currencies, dtype=np.bool_)
+            np.logical_or.at(switched_off, cell, ~book.balances.collateral[balances])
+            switched_off = switched_off.reshape(n_accounts, n_currencies)
         return Holdings(
             n_accounts=n_accounts,
             account=held.account[positions] - np.int32(first),
@@ -123,18 +137,21 @@ class Encoded:
             order_account=resting.account[orders] - np.int32(first),
             order_row=self.instrument_row[resting.instrument[orders]],
             order_leg=None if resting.leg is None else resting.leg[orders],
+            order_quantity=resting.quantity[orders],
+            order_price=resting.price[orders],
             currencies=self.currencies,
             column=column,
             balance=amount.reshape(n_accounts, n_currencies),
             has_balance=has_balance.reshape(n_accounts, n_currencies),
             hedge_cap=hedge_cap,
+            switched_off=switched_off,
         )
 
 
-def _refuse_spot(book: Book, market: Market, instrument_row: Codes) -> None:
-    """Coins are held as balances; a position or an order in a spot pair has no margin rule yet and must not pass as a future."""
+def _refuse_spot(book: Book, market: Market, instrument_row: Codes, *, orders: bool) -> None:
+    """Coins are held as balances; a position or an order in a spot pair without a rule must not pass as a future."""
     spot = market.kind[instrument_row] == SPOT
-    for name, table in (("positions", book.positions), ("orders", book.orders)):
+    for name, table in (("positions", book.positions), *([("orders", book.orders)] if orders else [])):
         wrong = np.flatnonzero(spot[table.instrument])
         if len(wrong):
             row = int(wrong[0])

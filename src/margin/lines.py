@@ -41,6 +41,9 @@ class Lines:
         Leverage chosen, the lowest of the positions of a line; NaN where there is none.
     isolated : ndarray of bool, shape (n_pools,), or None
         Pools of single positions beside pools that share. None: there are none.
+    entry_value : ndarray of float64, shape (n_lines,), or None
+        Value at the entry price in settlement currency, signed like the quantity; NaN for currencies. Known where there are
+        isolated pools and the book gives entry prices.
     """
 
     pool: Codes
@@ -50,16 +53,16 @@ class Lines:
     leg: Legs | None = None
     leverage: Array | None = None
     isolated: NDArray[np.bool_] | None = None
+    entry_value: Array | None = None
 
     def __len__(self) -> int:
         return len(self.pool)
 
     def take(self, which: NDArray[Any]) -> Lines:
         """Some of the lines, of as many pools."""
-        leg, leverage = (None if column is None else column[which] for column in (self.leg, self.leverage))
-        return replace(
-            self, pool=self.pool[which], row=self.row[which], quantity=self.quantity[which], leg=leg, leverage=leverage
-        )
+        names = ("pool", "row", "quantity", "leg", "leverage", "entry_value")
+        columns = {name: getattr(self, name) for name in names}
+        return replace(self, **{name: None if column is None else column[which] for name, column in columns.items()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,6 +151,7 @@ def group_lines(
     leg: Legs | None = None,
     leverage: Array | None = None,
     isolated: NDArray[np.bool_] | None = None,
+    entry_value: Array | None = None,
 ) -> Lines:
     """Sort positions by (pool, rank, leg) and add up those of the same pool, row and leg, in their given order."""
     minor = rank[row] if leg is None else LEGS * rank[row] + leg
@@ -155,13 +159,15 @@ def group_lines(
     pool, row, quantity = pool[order], row[order], quantity[order]
     leg = None if leg is None else leg[order]
     leverage = None if leverage is None else leverage[order]
+    entry_value = None if entry_value is None else entry_value[order]
     start = _runs(pool, row) if leg is None else _runs(pool, row, leg)
     if len(start) - 1 < len(pool):
         first = start[:-1]
         pool, row, quantity = pool[first], row[first], kernels.segment_sum(start, quantity)
         leg = None if leg is None else leg[first]
         leverage = None if leverage is None else _lowest(leverage, first)
-    return Lines(pool, row, quantity, n_pools, leg, leverage, isolated)
+        entry_value = None if entry_value is None else kernels.segment_sum(start, entry_value)
+    return Lines(pool, row, quantity, n_pools, leg, leverage, isolated, entry_value)
 
 
 def group_orders(

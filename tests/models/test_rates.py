@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from margin.models.rates import RateTable, RateTables
+from margin.rates import RateTable, RateTables
 from margin.pools import DiscountTiers
 
 bounds = st.lists(st.integers(1, 1000), min_size=0, max_size=5, unique=True).map(lambda b: (0.0, *sorted(map(float, b))))

@@ -14,7 +14,7 @@ from margin.models.combine import Factors
 from margin.models.futures import FuturesMargin
 from margin.models.options import MoneynessMargin, PerPosition
 from margin.models.orders import IgnoredOrders
-from margin.models.rates import RateTable
+from margin.rates import RateTable
 from margin.models.size_charges import SizeCharge
 from margin.models.size_shares import (
     SummedCharge,

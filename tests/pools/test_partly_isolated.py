@@ -10,7 +10,7 @@ from margin.errors import DataError
 from margin.models.futures import FuturesMargin
 from margin.models.options import MoneynessMargin, PerPosition
 from margin.models.orders import IgnoredOrders
-from margin.models.rates import RateTable
+from margin.rates import RateTable
 from margin.models.split import SplitModel
 from margin.models.standard import StandardModel
 from margin.pools import CrossPool, IsolatedPool, PartlyIsolated, SegregatedPool

@@ -28,7 +28,7 @@ from margin.models.options import MoneynessMargin, PerPosition
 from margin.models.order_charges import WorseSideCharge
 from margin.models.orders import OptionFee, WorseSideOrders
 from margin.models.portfolio import PortfolioModel
-from margin.models.rates import RateTable
+from margin.rates import RateTable
 from margin.models.scenarios import ExtendedMoves, PriceVolGrid, ScenarioSet
 from margin.models.shape import GainOffset
 from margin.models.shocks import RelativeVolShock

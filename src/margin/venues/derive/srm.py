@@ -9,7 +9,7 @@ from margin.models.expiry_netting import ExpiryNetting
 from margin.models.futures import FuturesMargin
 from margin.models.options import IndexShareMargin
 from margin.models.orders import IgnoredOrders, RefusedOrders
-from margin.models.rates import RateTable
+from margin.rates import RateTable
 from margin.models.size_charges import SizeCharge
 from margin.models.size_shares import (
     SummedCharge,

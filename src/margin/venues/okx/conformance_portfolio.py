@@ -11,7 +11,7 @@ from margin.models.charges import GivenCharge
 from margin.models.collateral_lines import BorrowCharge
 from margin.models.minimum_charges import ScaledCharge
 from margin.models.prepared_portfolio import SCENARIO_LOSS
-from margin.models.rates import RateTable
+from margin.rates import RateTable
 from margin.models.scenarios import ListedGrid
 from margin.models.shocks import DOWN, SAME, UP
 from margin.models.stress_charges import StressCharge

@@ -14,7 +14,7 @@ from margin.models.combine import Factors
 from margin.models.depeg import DepegCharge, DepegTiers
 from margin.models.minimum_charges import DeltaOneCharge, OptionSlippageCharge, ScaledCharge
 from margin.models.portfolio import PortfolioModel
-from margin.models.rates import RateTable
+from margin.rates import RateTable
 from margin.models.scenarios import ListedGrid
 from margin.models.shocks import (
     DOWN,
