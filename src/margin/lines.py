@@ -238,11 +238,32 @@ def segments(lines: Lines, code: Codes) -> Segments:
 
 def held(lines: Lines, orders: OrderLines, rank: Codes) -> Array:
     """Quantity already held in the pool, row and leg of each order line, zero where nothing is held."""
+    at = locate(lines, orders, rank)
+    quantity = np.zeros(len(orders))
+    quantity[at >= 0] = lines.quantity[at[at >= 0]]
+    return quantity
+
+
+def locate(lines: Lines, orders: OrderLines, rank: Codes) -> Offsets:
+    """Line of the pool, row and leg of each order line, -1 where nothing is held."""
     if not len(lines):
-        return np.zeros(len(orders))
+        return np.full(len(orders), -1, dtype=np.int64)
     keys, wanted = _keys(lines, rank), _keys(orders, rank)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, lines.quantity[at], 0.0)
+    return np.where(keys[at] == wanted, at, -1)
+
+
+def unprotected(orders: OrderLines) -> OrderLines:
+    """Order lines with those under market maker protection added to the others."""
+    if not orders.protected.any():
+        return orders
+    leg = np.zeros(len(orders), dtype=np.int8) if orders.leg is None else orders.leg
+    start = _runs(orders.pool, orders.row, leg)
+    names = ("buy", "sell", "buy_cost", "sell_cost", "buy_inverse", "sell_inverse")
+    sums = {name: kernels.segment_sum(start, getattr(orders, name)) for name in names}
+    first = orders.take(start[:-1])
+    leverage = None if orders.leverage is None else _lowest(orders.leverage, start[:-1])
+    return replace(first, **sums, leverage=leverage, protected=np.zeros(len(first), dtype=np.bool_))
 
 
 def order_by(lines: Lines | OrderLines, rank: Codes) -> Offsets:
