@@ -116,16 +116,13 @@ class Encoded:
         ).astype(np.float64, copy=False)
         has_balance = np.zeros(n_accounts * n_currencies, dtype=np.bool_)
         has_balance[cell] = True
-        hedge_cap = None
+        hedge_cap, switched_off = None, None
         if book.balances.hedge_cap is not None:
-            hedge_cap = np.full(n_accounts * n_currencies, np.nan)
+            hedge_cap = np.full(has_balance.shape, np.nan)
             np.fmin.at(hedge_cap, cell, book.balances.hedge_cap[balances])
-            hedge_cap = hedge_cap.reshape(n_accounts, n_currencies)
-        switched_off = None
         if book.balances.collateral is not None:
-            switched_off = np.zeros(n_accounts * n_currencies, dtype=np.bool_)
-            np.logical_or.at(switched_off, cell, ~book.balances.collateral[balances])
-            switched_off = switched_off.reshape(n_accounts, n_currencies)
+            switched_off = np.zeros(has_balance.shape, dtype=np.bool_)
+            switched_off[cell[~book.balances.collateral[balances]]] = True
         return Holdings(
             n_accounts=n_accounts,
             account=held.account[positions] - np.int32(first),
@@ -143,17 +140,17 @@ class Encoded:
             column=column,
             balance=amount.reshape(n_accounts, n_currencies),
             has_balance=has_balance.reshape(n_accounts, n_currencies),
-            hedge_cap=hedge_cap,
-            switched_off=switched_off,
+            hedge_cap=None if hedge_cap is None else hedge_cap.reshape(n_accounts, n_currencies),
+            switched_off=None if switched_off is None else switched_off.reshape(n_accounts, n_currencies),
         )
 
 
 def _refuse_spot(book: Book, market: Market, instrument_row: Codes, *, orders: bool) -> None:
     """Coins are held as balances; a position or an order in a spot pair without a rule must not pass as a future."""
     spot = market.kind[instrument_row] == SPOT
-    for name, table in (("positions", book.positions), *([("orders", book.orders)] if orders else [])):
+    for name, table in (("positions", book.positions), ("orders", book.orders)):
         wrong = np.flatnonzero(spot[table.instrument])
-        if len(wrong):
+        if len(wrong) and (orders or table is book.positions):
             row = int(wrong[0])
             raise DataError(
                 "spot pairs are not margined",

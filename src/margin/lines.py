@@ -60,9 +60,11 @@ class Lines:
 
     def take(self, which: NDArray[Any]) -> Lines:
         """Some of the lines, of as many pools."""
-        names = ("pool", "row", "quantity", "leg", "leverage", "entry_value")
-        columns = {name: getattr(self, name) for name in names}
-        return replace(self, **{name: None if column is None else column[which] for name, column in columns.items()})
+        taken: dict[str, Any] = {}
+        for name in ("pool", "row", "quantity", "leg", "leverage", "entry_value"):
+            column = getattr(self, name)
+            taken[name] = None if column is None else column[which]
+        return replace(self, **taken)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -260,7 +262,7 @@ def unprotected(orders: OrderLines) -> OrderLines:
     leg = np.zeros(len(orders), dtype=np.int8) if orders.leg is None else orders.leg
     start = _runs(orders.pool, orders.row, leg)
     names = ("buy", "sell", "buy_cost", "sell_cost", "buy_inverse", "sell_inverse")
-    sums = {name: kernels.segment_sum(start, getattr(orders, name)) for name in names}
+    sums: dict[str, Any] = {name: kernels.segment_sum(start, getattr(orders, name)) for name in names}
     first = orders.take(start[:-1])
     leverage = None if orders.leverage is None else _lowest(orders.leverage, start[:-1])
     return replace(first, **sums, leverage=leverage, protected=np.zeros(len(first), dtype=np.bool_))

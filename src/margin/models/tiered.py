@@ -1,4 +1,4 @@
-"""Standard margin by tiers of a family's size: leverage chosen for the initial margin, tier rates for maintenance, debts by tier."""
+"""Standard margin by tiers of a family's size: chosen leverage for the initial margin, tier rates for maintenance, debts."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ Codes = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class TieredModel:
-    """Every position by the tier of its family, whose size counts positions and open orders together; nothing nets but a position.
+    """Every position by the tier of its family, whose size counts positions and open orders together; positions do not net.
 
     Futures and perpetuals at the mark, with the rates of the tier and the leverage chosen::
 
         initial     = value / leverage, at least value * tier initial     (an isolated position: value at its entry price)
         maintenance = value * tier maintenance
 
-    With open orders the initial margin is that of the worse side: the position after all buys or after all sells, orders valued at
-    their own prices. A leg of a hedged position only grows, by the orders that open it.
+    With open orders the initial margin is that of the worse side: the position after all buys or after all sells, orders valued
+    at their own prices. A leg of a hedged position only grows, by the orders that open it.
 
     Attributes
     ----------
@@ -252,7 +252,7 @@ class PreparedTiered:
             lines.take(np.zeros(0, dtype=np.int64)),
             pool=(keys // len(market.currencies)).astype(np.int32),
             row=(n + keys % len(market.currencies)).astype(np.int32),
-            quantity=np.bincount(group, weights=amount),
+            quantity=pool_sums(group, amount, len(keys)),
         )
 
 

@@ -22,8 +22,8 @@ Array = NDArray[np.float64]
 class FactoredOptions:
     """Each short option on its own, scaled by the factor ``f`` of its family's tier. Long options, once paid, require nothing.
 
-    With ``u`` the worth of a coin in settlement currency (linear: the index; inverse: 1), forward F, strike K, mark m, all per coin,
-    and ``otm = max(K - F, 0) / F`` (call) or ``max(F - K, 0) / F`` (put)::
+    With ``u`` the worth of a coin in settlement currency (linear: the index; inverse: 1), forward F, strike K, mark m, all per
+    coin, and ``otm = max(K - F, 0) / F`` (call) or ``max(F - K, 0) / F`` (put)::
 
         IM = max(minimum, base - otm) * u * f + m
         MM = maintenance * u * f + m (call),   max(maintenance * u, maintenance * m) * f + m (put)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin.errors import DataError
+from margin.lines import pool_sums
 from margin.market import Market
 from margin.rates import RateTable, RateTables
 
@@ -119,7 +120,7 @@ class FamilyTiers:
         family = self.family[np.concatenate(row)]
         key = np.concatenate(pool).astype(np.int64) * max(len(self.names), 1) + family
         _, group = np.unique(key, return_inverse=True)
-        total = np.bincount(group, weights=np.concatenate(size))[group] if len(group) else np.zeros(0)
+        total = pool_sums(group.astype(np.int32), np.concatenate(size), len(group))[group]
         wrong = np.flatnonzero(total > self.limit[family])
         if len(wrong):
             name, largest = self.names[family[wrong[0]]], float(total[wrong[0]])

@@ -12,14 +12,15 @@ from margin.market import SPOT, Market
 from margin.pools.holdings import Holdings
 
 Array = NDArray[np.float64]
+Codes = NDArray[np.int32]
 
 
 class SpotOrders(NamedTuple):
     """Open orders in spot pairs: what each would bring, signed, in which columns of the holdings, shape (n_orders,)."""
 
-    account: NDArray[np.int32]
-    base_column: NDArray[np.int32]
-    quote_column: NDArray[np.int32]
+    account: Codes
+    base_column: Codes
+    quote_column: Codes
     base: Array
     quote: Array
 
@@ -43,7 +44,7 @@ def spot_payments(holdings: Holdings, market: Market) -> Array:
     return paid
 
 
-def spot_losses(holdings: Holdings, market: Market, counted: Array, worth_of: Callable[[Array, Array], Array]) -> Array:
+def spot_losses(holdings: Holdings, market: Market, counted: Array, worth_of: Callable[[Array, Codes], Array]) -> Array:
     """By how much the orders would lower the collateral of each account, each filled alone, none counting as a gain.
 
     Parameters

@@ -95,7 +95,7 @@ def borrow(p: Parameters) -> BorrowCharge:
 
 
 def family(market: Market, row: int) -> str:
-    """Family of an instrument: ``swap.BTC-USDT``, ``futures.BTC-USD`` (all expiries), ``option.BTC-USD``, ``option_linear.BTC-USD``."""
+    """FamFamily of an instrument: ``swap.BTC-USDT``, ``futures.BTC-USD`` for all expiries, ``option.`` or ``option_linear.BTC-USD``."""
     kind = int(market.kind[row])
     linear_option = kind == OPTION and not market.inverse[row]
     section = SECTIONS[kind] + ("_linear" if linear_option else "")
