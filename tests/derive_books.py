@@ -89,7 +89,8 @@ def book(listed: Market, accounts: int, seed: int = 0) -> Book:
     quantity = random.integers(-200, 201, len(account)) / 16
     place = np.arange(len(account)) - np.repeat(np.cumsum(size) - size, size)
     second = np.flatnonzero(hedged & (place % 2 == 1))
-    option[second] = (lambda first: first // legs * legs + legs - 1 - first % legs)(option[second - 1])
+    first = option[second - 1]
+    option[second] = first // legs * legs + legs - 1 - first % legs
     quantity[second] = -quantity[second - 1]
     row = np.where(~hedged & (random.random(len(account)) < 0.1), 0, 1 + option)
     delta = np.bincount(account[hedged], (quantity * np.append(0.0, black_delta(listed)[1:])[row])[hedged], accounts)
@@ -138,7 +139,8 @@ def holdings(of: Book, listed: Market, code: int) -> tuple[list[tuple[int, float
     for i in held:
         row = int(rows[of.positions.instrument[i]])
         net[row] = net.get(row, 0.0) + float(of.positions.quantity[i])
-    return list(net.items()), {listed.currencies[currencies[of.balances.currency[i]]]: float(of.balances.amount[i]) for i in owned}
+    names = [listed.currencies[c] for c in currencies[of.balances.currency[owned]]]
+    return list(net.items()), dict(zip(names, of.balances.amount[owned].tolist(), strict=True))
 
 
 def account(

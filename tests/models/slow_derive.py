@@ -147,9 +147,9 @@ def pm2(account: dict) -> dict:
                 return max(vol * (1 + shock["range_up"] * scaled), shock["min_vol_up_shock"])
             if kind == "down":
                 return vol * max(1 - shock["range_down"] * scaled, 0.0)
-            if kind == "none":
-                return vol
             forward = expiry["forward_fixed_usd"] + expiry["forward_variable_usd"]
+            if kind == "none" or forward == 0 or o["strike_usd"] == 0:
+                return vol
             return skewed(vol, math.log(o["strike_usd"] / forward), years, kind, p["skew"])
 
         return vol_of
@@ -158,10 +158,10 @@ def pm2(account: dict) -> dict:
     for e in expiries:
         rate, years = max(e["rate"], 0.0), years_of(e)
         discount = math.exp(-rate * years)
-        gain = margin["long_base_static_discount"] * math.exp(-years * (rate * margin["long_rate_mult"] + margin["long_rate_add"]))
-        loss = margin["short_base_static_discount"] * math.exp(
-            years * (rate * margin["short_rate_mult"] + margin["short_rate_add"])
-        )
+        down = years * (rate * margin["long_rate_mult"] + margin["long_rate_add"])
+        up = years * (rate * margin["short_rate_mult"] + margin["short_rate_add"])
+        gain = margin["long_base_static_discount"] * math.exp(-down)
+        loss = margin["short_base_static_discount"] * math.exp(up)
         mark, up, down = (
             value(e, options, s, shocked(e, "none"), discount) for s in (1.0, basis["spot_up"], basis["spot_down"])
         )
@@ -252,7 +252,7 @@ def pm1(account: dict) -> dict:
     port = min(account["spot_confidence"], perp["confidence"]) if q else account["spot_confidence"]
     oracle = doubt(port, (abs(q) + base) * spot, p)
     for e in expiries:
-        own = [o for o in options if o["sec_to_expiry"] == e["sec_to_expiry"]]
+        own = [o for o in options if o["sec_to_expiry"] == e["sec_to_expiry"] and o["amount"]]
         least = min([port, e["forward_confidence"], e["rate_confidence"], *(o["vol_confidence"] for o in own)])
         oracle += doubt(least, sum(abs(o["amount"]) for o in own) * spot, p)
     charges = {

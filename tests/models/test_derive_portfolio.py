@@ -6,12 +6,12 @@ forward, strike and spot.
 
 from __future__ import annotations
 
-import derive_books as books
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import derive_books as books
 from margin.venues.derive import regime
 
 from . import slow_derive as slow
@@ -63,7 +63,7 @@ def compare(assessment, expected: dict, scale: float, charges: dict[str, str]) -
     lines, rest = pool.lines["loss"].sum(), sum(pool.rest.values())
     assert lines + rest == pytest.approx(pool.figures["worst_loss"] / assessment.prepared.initial["worst_loss"], **near)
     if pool.vectors:
-        np.testing.assert_allclose(pool.vectors[0].total, expected["scenario_pnl_usd"], **{"rtol": 0, "atol": near["abs"]})
+        np.testing.assert_allclose(pool.vectors[0].total, expected["scenario_pnl_usd"], rtol=0, atol=near["abs"])
         np.testing.assert_allclose(pool.vectors[0].lines.sum(axis=0), pool.vectors[0].total, rtol=0, atol=near["abs"])
         scenario = int(assessment.results.units.scenario[0])
         attained = [*expected["scenario_pnl_usd"], expected["forward_contingency_usd"]][scenario]

@@ -262,6 +262,8 @@ class PreparedPortfolio:
         units, leaves = segments(lines, self.unit), segments(lines, self.leaf)
         _, scenario, rivals = self._worst(lines, units, leaves)
         for u, vectors in enumerate(self.vectors(lines)):
+            if scenario[u] < 0:  # there is none
+                continue
             rival = int(scenario[u]) - self.stress.scenarios.n_scenarios
             if rival >= 0:
                 name = self.model.competing[rival].name

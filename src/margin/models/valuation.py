@@ -131,10 +131,11 @@ def _settled(market: Market, scenarios: ScenarioTable, shock: VolShock, rows: Ro
 
 def _futures(market: Market, scenarios: ScenarioTable, rows: NDArray[np.int64], unit: Codes) -> Array:
     """P&L of futures and perpetuals in settlement currency, shape (len(rows), S)."""
-    move = scenarios.move[unit]
+    move, inverse = scenarios.move[unit], market.inverse[rows]
     coin = coin_per_contract(market)[rows, None]
-    mark = market.mark[rows, None]
-    return np.where(market.inverse[rows, None], coin * (move / (1.0 + move)), coin * mark * move)
+    gain = np.asarray(coin * market.mark[rows, None] * move)
+    gain[inverse] = coin[inverse] * (move[inverse] / (1.0 + move[inverse]))
+    return gain
 
 
 def _options(
@@ -163,9 +164,8 @@ def _options(
     base = black76(forward, strike, years, vol, sign).price
     inverse = market.inverse[rows]
     size = market.contract_size[rows] * (discount_factors(market)[rows] if discounted else 1.0)
-    shocked_forward = forward[:, None] * (1.0 + moves[code])
-    shocked = size[:, None] * np.where(inverse[:, None], price / shocked_forward, price)
-    return shocked, size * np.where(inverse, base / forward, base)
+    price[inverse] /= (forward[:, None] * (1.0 + moves[code]))[inverse]  # of a linear option the price may fall to zero
+    return size[:, None] * price, size * np.where(inverse, base / forward, base)
 
 
 def _moving_forwards(unit: Codes, share: Array) -> tuple[Array, Codes]:
