@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import slow_derive as slow
 
 from margin.venues.derive.conformance import ADAPTERS
+from models import slow_derive as slow
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "derive.json").read_text(encoding="utf-8"))
 TWINS = {"pm2_account": slow.pm2, "pm1_account": slow.pm1}
@@ -88,7 +88,7 @@ def options(draw, dated: list[dict], spot: float, vol: str):
     out = []
     for _ in range(draw(st.integers(0, 8)) if dated else 0):
         e = draw(st.sampled_from(dated))
-        strike = draw(st.one_of(st.sampled_from([0.5, 0.9, 1.0, 1.1, 2.0]).map(lambda m: m * spot), st.sampled_from([0.0, 1e-9 * spot])))
+        strike = spot * draw(st.sampled_from([0.0, 1e-9, 0.5, 0.9, 1.0, 1.1, 2.0]))
         out.append({
             "sec_to_expiry": e["sec_to_expiry"], "strike_usd": strike, "amount": draw(amounts),
             "type": draw(st.sampled_from(["call", "put"])), vol: draw(st.one_of(st.just(0.0), st.floats(0.01, 3))),
@@ -105,8 +105,9 @@ def shared(draw):
         "cash_usd": draw(cents), "spot_price_usd": spot, "spot_confidence": draw(fractions),
         "stable_price_usd": draw(st.sampled_from([1.0, 0.99, 0.985, 0.7, 1.02])), "expiries": draw(expiries(spot)),
         "perp": {
-            "position": position, "price_usd": spot * draw(st.one_of(st.just(0.0), st.floats(0.9, 1.1))), "confidence": draw(fractions),
-            "unrealised_pnl_usd": draw(cents), "unrealised_funding_usd": draw(cents),
+            "position": position, "price_usd": spot * draw(st.one_of(st.just(0.0), st.floats(0.9, 1.1))),
+            "confidence": draw(fractions), "unrealised_pnl_usd": draw(cents),
+            "unrealised_funding_usd": draw(cents),
         },
     }  # fmt: skip
 
@@ -218,13 +219,13 @@ def test_generated_pm1_components(spot, days, call, put, least, stable, vol, cas
         "peg_loss_factor": 3.0, "lowest_confidence": least,
     }  # fmt: skip
     marks = {leg["type"]: slow.black(forward, leg["strike_usd"], days / 365, vol, leg["type"]) for leg in legs}
-    dated = [leg | {"sec_to_expiry": 1} for leg in legs]
+    dated, size = [leg | {"sec_to_expiry": 1} for leg in legs], (abs(call) + abs(put)) * spot
     wanted = {
         "call_mark_usd": marks["call"],
         "put_mark_usd": marks["put"],
         "portfolio_mtm_usd": cash + sum(leg["amount"] * marks[leg["type"]] for leg in legs),
         "option_contingency_usd": -slow.naked(dated) * spot * percent,
-        "oracle_contingency_usd": -slow.doubt(least, (abs(call) + abs(put)) * spot, {"conf_threshold": 0.55, "conf_margin": share}),
+        "oracle_contingency_usd": -slow.doubt(least, size, {"conf_threshold": 0.55, "conf_margin": share}),
         "im_loss_factor": 1.25 + max(0.98 - stable, 0) * 3.0,
     }
     same(ADAPTERS["pm1_components"](inputs), wanted, NEAR * (abs(cash) + (abs(call) + abs(put) + 1) * 4 * spot))
