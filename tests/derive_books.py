@@ -19,18 +19,28 @@ COLLATERAL = ("ETH", "wstETH", "weETH", "USDT", "BTC", "DRV")
 PERPETUAL, CASH, SPOT = "ETH-PERP", "USDC", 2000.0
 
 
-def market(seed: int = 0, *, discounted: bool = True, calm: bool = False) -> Market:
-    """One perpetual and 98 options of ETH; smile, rates, confidences and depeg by seed; `calm`: all feeds sure, no depeg."""
+def market(
+    seed: int = 0,
+    *,
+    discounted: bool = True,
+    calm: bool = False,
+    expiries: tuple[int, ...] = SECONDS,
+    money: tuple[float, ...] = MONEYNESS,
+) -> Market:
+    """One perpetual and options of ETH; smile, rates, confidences and depeg by seed; `calm`: all feeds sure, no depeg.
+
+    By default 98 options: a call and a put at each of `money` (strike over spot) for each of `expiries` (seconds).
+    """
     random = np.random.default_rng(seed)
     spot = SPOT * random.uniform(0.5, 2.0)
-    seconds, n = np.repeat(SECONDS, 2 * len(MONEYNESS)), 2 * len(SECONDS) * len(MONEYNESS)
-    strike = np.round(spot * np.tile(np.repeat(MONEYNESS, 2), len(SECONDS)), -1)
-    expiry = np.repeat(np.arange(len(SECONDS)), 2 * len(MONEYNESS))
-    forward = (spot * random.uniform(0.95, 1.08, len(SECONDS)))[expiry]
+    seconds, n = np.repeat(expiries, 2 * len(money)), 2 * len(expiries) * len(money)
+    strike = np.round(spot * np.tile(np.repeat(money, 2), len(expiries)), -1)
+    expiry = np.repeat(np.arange(len(expiries)), 2 * len(money))
+    forward = (spot * random.uniform(0.95, 1.08, len(expiries)))[expiry]
     seen = np.maximum(1 - seconds / 1800, 0.0)
     fixed = forward * seen * random.uniform(0.8, 1.0)
-    rate = (random.uniform(-0.05, 0.12, len(SECONDS)) * random.integers(0, 2, len(SECONDS)))[expiry]
-    vol = random.uniform(0.3, 1.2, len(SECONDS))[expiry] * (1 + 0.3 * np.log(strike / forward) ** 2)
+    rate = (random.uniform(-0.05, 0.12, len(expiries)) * random.integers(0, 2, len(expiries)))[expiry]
+    vol = random.uniform(0.3, 1.2, len(expiries))[expiry] * (1 + 0.3 * np.log(strike / forward) ** 2)
 
     def sure(count: int) -> np.ndarray:
         """Confidences, one in three of them low, some exactly at the threshold."""
@@ -38,7 +48,7 @@ def market(seed: int = 0, *, discounted: bool = True, calm: bool = False) -> Mar
         return np.ones(count) if calm else drawn
 
     of_spot = sure(1)[0]  # of the index and of the coin itself: one feed
-    feeds = {name: sure(len(SECONDS))[expiry] for name in ("vol", "forward", "rate")}
+    feeds = {name: sure(len(expiries))[expiry] for name in ("vol", "forward", "rate")}
     names = [PERPETUAL, *(f"ETH-{s}-{k:g}-{'CP'[i % 2]}" for i, (s, k) in enumerate(zip(seconds, strike, strict=True)))]
     usd = [1.0 if calm else random.choice([1.0, 0.98, 0.9, 1.01]), spot, 1.18 * spot, 1.05 * spot, 0.999, 30 * spot, 0.05]
     out = Market.of(
@@ -79,7 +89,8 @@ def book(listed: Market, accounts: int, seed: int = 0) -> Book:
     against their delta, so that skew and basis decide somewhere. Others hold what comes, some instruments twice.
     """
     random = np.random.default_rng(seed)
-    n_options, legs = len(listed) - 1, 2 * len(MONEYNESS)
+    n_options = len(listed) - 1
+    legs = n_options // len(np.unique(listed.expiry[1:]))  # of an expiry
     size = random.integers(0, 24, accounts) * (random.random(accounts) < 0.9)
     account = np.repeat(np.arange(accounts), size)
     hedged = (random.random(accounts) < 0.5)[account]
