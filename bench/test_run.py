@@ -66,8 +66,9 @@ def _assert_same_worst(assessment, path, prepared):
     row = encoded.instrument_row[book.positions.instrument]
     lines = group_lines(book.positions.account, row, book.positions.quantity, prepared.rank, len(book.accounts))
     units = segments(lines, prepared.unit)
+    stress = prepared.stress
     worst, _ = kernels.stress(
-        units.start, units.code, lines.row, lines.quantity, prepared.stress.pnl, np.zeros_like(prepared.stress.relief), prepared.n_scenarios
+        units.start, units.code, lines.row, lines.quantity, stress.pnl, np.zeros_like(stress.relief), prepared.n_scenarios
     )
     got = pq.read_table(path)
     accounts = {name: i for i, name in enumerate(book.accounts.to_list())}

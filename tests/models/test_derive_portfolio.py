@@ -61,7 +61,9 @@ def compare(assessment, expected: dict, scale: float, charges: dict[str, str]) -
     assert columns["worst_loss"].sum() == pytest.approx(-min(worst, 0.0), **near)
     (pool,) = assessment.explain(assessment.book.accounts[0]).pools
     lines, rest = pool.lines["loss"].sum(), sum(pool.rest.values())
-    assert lines + rest == pytest.approx(pool.figures["worst_loss"] / assessment.prepared.initial["worst_loss"], **near)
+    assert lines + rest == pytest.approx(pool.components.get("worst_loss", (0.0,))[0], **near)
+    for margin, total in ((1, assessment.initial_margin[0]), (2, assessment.maintenance_margin[0])):
+        assert sum(amounts[margin] for amounts in pool.components.values()) == pytest.approx(total, **near)
     if pool.vectors:
         np.testing.assert_allclose(pool.vectors[0].total, expected["scenario_pnl_usd"], rtol=0, atol=near["abs"])
         np.testing.assert_allclose(pool.vectors[0].lines.sum(axis=0), pool.vectors[0].total, rtol=0, atol=near["abs"])
