@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,3 +118,26 @@ def check_folds(
     if weight.shape[1] != table.shape[1]:
         message = f"weight has {weight.shape[1]} columns; expected {table.shape[1]}, as many as table"
         raise ValueError(message)
+
+
+def tail_mass(weight: Float, level: float) -> tuple[float, float]:
+    """Weight of the tail, and the most weight that still counts as inside it.
+
+    Sums of weights are rounded, and so is 1 - level: ten times 0.001 must not fill a tail of 1 - 0.99 less than exactly, nor
+    more. Masses that differ by less than 1e-9 of the tail count as equal.
+    """
+    dtypes(weight=(weight, "f8", 1))
+    if not 0 < level < 1:
+        message = f"level is {level!r}; expected 0 < level < 1"
+        raise ValueError(message)
+    total = 0.0
+    for position, value in enumerate(weight.tolist()):
+        if not 0 <= value < math.inf:
+            message = f"weight[{position}] is {value!r}; expected a finite number, 0 or more"
+            raise ValueError(message)
+        total += value
+    if not 0 < total < math.inf:
+        message = f"the {len(weight)} weights add up to {total!r}; expected a finite number above 0"
+        raise ValueError(message)
+    mass = (1 - level) * total
+    return mass, mass * (1 + 1e-9)

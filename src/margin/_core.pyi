@@ -118,3 +118,11 @@ def fold(
     weight: _Float,  # const double[:, ::1]
     n_scenarios: int,  # int64_t
 ) -> _Float: ...
+def tail(
+    start: _Int64,  # const int64_t[::1]
+    row: _Int32,  # const int32_t[::1]
+    quantity: _Float,  # const double[::1]
+    table: _Float,  # const double[:, ::1]
+    weight: _Float,  # const double[::1]
+    level: float,
+) -> tuple[_Float, _Float, _Float, _Int32, _Int32]: ...

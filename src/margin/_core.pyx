@@ -19,7 +19,7 @@ import os
 
 import numpy as np
 
-from margin._checks import check_count, check_folds, check_length, dtypes
+from margin._checks import check_count, check_folds, check_length, dtypes, tail_mass
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -47,6 +47,10 @@ cdef extern from "kernels.h":
             double *total,
         ) noexcept nogil
         double (*lowest)(int64_t n_scenarios, const double *profit, const double *relief, int32_t *scenario) noexcept nogil
+        void (*tail)(
+            int64_t n_scenarios, const double *profit, const double *weight, double mass, double limit, double deviations,
+            void *scratch, double *losses, int32_t *scenarios,
+        ) noexcept nogil
 
     int margin_available(const margin_kernels **tables) noexcept nogil
 
@@ -756,3 +760,37 @@ cdef _fold_groups(
             worst[g] = 0.0 if lowest >= 0 else -lowest
             if leaves[groups[g]] == leaves[groups[g + 1]]:
                 scenario[g] = -1
+
+
+def tail(start, row, quantity, table, weight, level):  # IN x 5
+    """Value-at-risk, expected shortfall and worst loss of each group over weighted scenarios, and the first and last's scenario.
+
+    The definitions stand in the twin. Unlike in `stress`, losses are signed: a group that gains throughout has negative ones.
+    """
+    mass, limit = tail_mass(weight, level)
+    _check_scenarios(start, row, quantity, table, len(weight))
+    cdef int64_t n = len(start) - 1
+    losses, scenarios = np.zeros((n, 3)), np.full((n, 2), -1, np.int32)
+    if n and len(row):
+        from statistics import NormalDist  # here, to keep the import light
+        deviations = -NormalDist().inv_cdf(min(0.5, 1.5 * mass / np.sum(weight)))  # of somewhat more than the tail
+        _tails(start, row, quantity, table, weight, mass, limit, deviations, losses, scenarios)
+    return *np.ascontiguousarray(losses.T), *np.ascontiguousarray(scenarios.T)
+
+
+cdef _tails(
+    const int64_t[::1] start, const int32_t[::1] row, const double[::1] quantity, const double[:, ::1] table,
+    const double[::1] weight, double mass, double limit, double deviations,
+    double[:, ::1] losses, int32_t[:, ::1] scenarios,  # OUT, OUT
+):
+    cdef int64_t g, width = table.shape[1], n_scenarios = weight.shape[0]
+    scratch = np.empty(width), np.empty(2 * n_scenarios)
+    cdef double[::1] total = scratch[0], heap = scratch[1]
+    with nogil:
+        for g in range(start.shape[0] - 1):
+            if start[g] == start[g + 1]:
+                continue
+            _chosen.combine(
+                start[g + 1] - start[g], &row[0] + start[g], &quantity[0] + start[g], &table[0, 0], width, &total[0]
+            )
+            _chosen.tail(n_scenarios, &total[0], &weight[0], mass, limit, deviations, &heap[0], &losses[g, 0], &scenarios[g, 0])

@@ -17,14 +17,13 @@ import numpy as np
 from margin._checks import (
     check_codes,
     check_count,
-    check_folds,
     check_length,
     check_lines,
-    check_scenarios,
     check_signs,
     check_start,
     dtypes,
 )
+from margin._reference_scenarios import accumulate, fold, segments, stress, stress_folded, tail
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -35,6 +34,24 @@ if TYPE_CHECKING:
     Int32 = npt.NDArray[np.int32]
     Int64 = npt.NDArray[np.int64]
     UInt8 = npt.NDArray[np.uint8]
+
+__all__ = [
+    "accumulate",
+    "black76",
+    "black76_grid",
+    "encode_bytes",
+    "encode_int64",
+    "fold",
+    "group",
+    "line_sums",
+    "lookup_bytes",
+    "lookup_int64",
+    "segment_sum",
+    "stress",
+    "stress_folded",
+    "tail",
+    "tiers",
+]
 
 SMALLEST_DEVIATION: Final = 1e-16
 """Below this ``vol * sqrt(years)`` an option is worth its intrinsic value (the difference is under 1e-16 of the forward)."""
@@ -130,7 +147,7 @@ def segment_sum(start: Int64, values: Float) -> Float:
     check_start("start", start, len(values))
     numbers = values.tolist()
     sums = []
-    for segment in _segments(start):
+    for segment in segments(start):
         total = 0.0
         for line in segment:
             total += numbers[line]
@@ -147,7 +164,7 @@ def line_sums(start: Int64, row: Int32, quantity: Float, coefficient: Float, sid
     check_lines(start, row, quantity, len(coefficient))
     rows, quantities, coefficients = row.tolist(), quantity.tolist(), coefficient.tolist()
     sums = []
-    for segment in _segments(start):
+    for segment in segments(start):
         total = 0.0
         for line in segment:
             held = quantities[line]
@@ -272,125 +289,3 @@ def _black76(forward: float, strike: float, years: float, vol: float, sign: floa
 
 def _normal(x: float) -> float:
     return math.erfc(-x / math.sqrt(2)) / 2
-
-
-# Scenarios
-
-
-def stress(
-    start: Int64, unit: Int32, row: Int32, quantity: Float, table: Float, relief: Float, n_scenarios: int
-) -> tuple[Float, Int32]:
-    """Worst loss of each group over the scenarios (a loss is positive, never below 0), and the scenario that gives it.
-
-    A group's P&L under scenario s is the sum of ``quantity * table[row, s]`` over its lines plus ``relief[unit, s]``.
-    The scenario is the first with the lowest P&L, -1 for a group without lines.
-    """
-    dtypes(unit=(unit, "i4", 1), relief=(relief, "f8", 2))
-    check_scenarios(start, row, quantity, table, n_scenarios)
-    check_length("unit", unit, len(start) - 1)
-    check_codes("unit", unit, len(relief))
-    if relief.shape[1] != table.shape[1]:
-        message = f"relief has {relief.shape[1]} columns; expected {table.shape[1]}, as many as table"
-        raise ValueError(message)
-    profit = accumulate(start, row, quantity, table, n_scenarios).tolist()
-    worst, scenario = [], []
-    for g, code in enumerate(unit.tolist()):
-        amount, where = _worst([profit[g][s] + float(relief[code, s]) for s in range(n_scenarios)])
-        worst.append(amount)
-        scenario.append(where if start[g] < start[g + 1] else -1)
-    return np.array(worst, np.float64), np.array(scenario, np.int32)
-
-
-def accumulate(start: Int64, row: Int32, quantity: Float, table: Float, n_scenarios: int) -> Float:
-    """P&L of each group under each scenario: the sum of ``quantity * table[row]`` over its lines."""
-    check_scenarios(start, row, quantity, table, n_scenarios)
-    profit = []
-    for segment in _segments(start):
-        total = [0.0] * n_scenarios
-        for line in segment:
-            held = float(quantity[line])
-            values = table[row[line]].tolist()
-            total = [total[s] + held * values[s] for s in range(n_scenarios)]
-        profit.append(total)
-    return np.array(profit, np.float64).reshape(len(start) - 1, n_scenarios)
-
-
-def stress_folded(
-    unit_start: Int64,
-    unit: Int32,
-    leaf_start: Int64,
-    leaf: Int32,
-    row: Int32,
-    quantity: Float,
-    table: Float,
-    base: Float,
-    gain: Float,
-    loss: Float,
-    absolute: Float,
-    weight: Float,
-    n_scenarios: int,
-) -> tuple[Float, Int32]:
-    """Worst loss of each group of leaves over the scenarios, and the scenario that gives it, as `stress` counts them.
-
-    A leaf's value under scenario s is the sum of ``quantity * table[row, s]`` over its lines; its P&L is that value times
-    ``gain[leaf]`` (``loss[leaf]`` if it is negative) less the sum of ``quantity * base[row]``, and minus the absolute value of
-    that where ``absolute[s]`` is not 0. A group's P&L is the sum over its leaves times ``weight[unit, s]``.
-    """
-    profit = fold(
-        unit_start, unit, leaf_start, leaf, row, quantity, table, base, gain, loss, absolute, weight, n_scenarios
-    ).tolist()
-    worst, scenario = [], []
-    for g in range(len(unit)):
-        amount, where = _worst(profit[g])
-        worst.append(amount)
-        scenario.append(where if leaf_start[unit_start[g]] < leaf_start[unit_start[g + 1]] else -1)
-    return np.array(worst, np.float64), np.array(scenario, np.int32)
-
-
-def fold(
-    unit_start: Int64,
-    unit: Int32,
-    leaf_start: Int64,
-    leaf: Int32,
-    row: Int32,
-    quantity: Float,
-    table: Float,
-    base: Float,
-    gain: Float,
-    loss: Float,
-    absolute: Float,
-    weight: Float,
-    n_scenarios: int,
-) -> Float:
-    """P&L of each group of leaves under each scenario, as `stress_folded` counts it."""
-    check_folds(unit_start, unit, leaf, base, gain, loss, absolute, weight, table, len(leaf_start) - 1)
-    check_scenarios(leaf_start, row, quantity, table, n_scenarios)
-    check_start("unit_start", unit_start, len(leaf))
-    check_codes("unit", unit, len(weight))
-    check_codes("leaf", leaf, len(gain))
-    value = accumulate(leaf_start, row, quantity, table, n_scenarios)
-    cost = [sum((float(quantity[line]) * float(base[row[line]]) for line in lines), 0.0) for lines in _segments(leaf_start)]
-    profits = np.zeros((len(unit), n_scenarios))
-    for g, leaves in enumerate(_segments(unit_start)):
-        for s in range(n_scenarios):
-            total = 0.0
-            for e in leaves:
-                factor = float(gain[leaf[e]] if value[e, s] >= 0 else loss[leaf[e]])
-                profit = float(value[e, s]) * factor - cost[e]
-                total += -abs(profit) if absolute[s] != 0 else profit
-            profits[g, s] = total * float(weight[unit[g], s])
-    return profits
-
-
-def _worst(profits: Sequence[float]) -> tuple[float, int]:
-    """The largest loss, never below 0, and the first scenario that gives it; nan if there is one."""
-    lowest, where = math.inf, -1
-    for s, value in enumerate(profits):
-        if value < lowest or where < 0 or (math.isnan(value) and not math.isnan(lowest)):
-            lowest, where = value, s
-    return (0.0 if lowest >= 0 else -lowest), where
-
-
-def _segments(start: Int64 | Int32) -> list[range]:
-    bounds = start.tolist()
-    return [range(begin, end) for begin, end in pairwise(bounds)]

@@ -197,18 +197,20 @@ class Assessment:
         }
 
     def unit_columns(self) -> dict[str, Any]:
-        """One entry for each (pool, risk unit): worst loss, its scenario, and the unit's charges."""
+        """One entry for each (pool, risk unit): worst loss and its scenario where the model has any, and the unit's charges."""
         r, units = self.results, self.results.units
         if units is None:
             return {}
-        label, labels = self._labels(units.unit, units.scenario)
         pools = self._pool_names()
+        worst: dict[str, Any] = {}
+        if self.prepared.n_scenarios:
+            label, labels = self._labels(units.unit, units.scenario)
+            worst = {"worst_loss": units.worst_loss, "worst_scenario": _named(labels, label)}
         return {
             "account": self.book.accounts.take(r.account[units.pool]),
             "pool": Coded(pools.codes[units.pool], pools.vocabulary),
             "unit": _named(self.prepared.units, units.unit),
-            "worst_loss": units.worst_loss,
-            "worst_scenario": _named(labels, label),
+            **worst,
             **units.charges,
         }
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from margin.assessment import Assessment
 from margin.lines import Lines
-from margin.models.portfolio import WORST_LOSS, PreparedPortfolio
+from margin.models.prepared_portfolio import WORST_LOSS, PreparedPortfolio
 from margin.models.stress import UnitVectors
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ class PoolExplanation:
         Contracts, or units of currency.
     lines : Mapping of str to ndarray of float64, shape (L,)
         What each line adds. Portfolio model: ``loss`` in the worst scenario of its unit. Standard model: ``initial_margin`` and
-        ``maintenance_margin``.
+        ``maintenance_margin`` on its own.
     rest : Mapping of str to float
-        What no line adds. Lines' losses and these parts add up to the amount of the component ``worst_loss``.
+        What no line adds. Portfolio model: with the lines' losses the amount of the component ``worst_loss``. Standard model:
+        with the lines' initial margins the initial margin without orders.
     components : Mapping of str to (float, float, float)
         Portfolio model: the amount of each component, what it adds to the initial and to the maintenance margin.
     scenarios : Mapping of str to str
@@ -86,6 +87,7 @@ class Explanation:
 
 def explain(regime: Regime, book: Book, market: Market) -> Explanation:
     """Explain the requirement of a book that holds one account."""
+    regime = regime.of(book.accounts[0])
     assessment = regime.assess(book, market)
     columns = assessment.columns()
     lines = regime.group(assessment.encoded, assessment.prepared, 0, len(book.accounts))[2]
@@ -127,6 +129,10 @@ def _components(assessment: Assessment, pool: int) -> dict[str, tuple[float, flo
         of_units = results.units.worst_loss if name == WORST_LOSS else results.units.charges.get(name)
         amount = float(initial[pool]) if of_units is None else float(of_units[own].sum())
         out[name] = (amount, float(initial[pool]), prepared.maintenance.get(name, 0.0) * amount)
+    if prepared.borrow is not None:  # it has no factors; what no other component adds is its own
+        amount, initial_margin, _ = out[prepared.borrow.name]
+        rest = float(results.maintenance[pool]) - sum(maintenance for _, _, maintenance in out.values())
+        out[prepared.borrow.name] = (amount, initial_margin, rest)
     return out
 
 

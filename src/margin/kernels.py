@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         segment_sum,
         stress,
         stress_folded,
+        tail,
         tiers,
     )
 
@@ -52,6 +53,7 @@ __all__ = [
     "segment_sum",
     "stress",
     "stress_folded",
+    "tail",
     "tiers",
 ]
 
@@ -104,6 +106,7 @@ if not TYPE_CHECKING:
     segment_sum = _kernels.segment_sum
     stress = _kernels.stress
     stress_folded = _kernels.stress_folded
+    tail = _kernels.tail
     tiers = _kernels.tiers
 
 

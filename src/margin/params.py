@@ -25,57 +25,20 @@ import datetime as dt
 import hashlib
 import json
 import os
-import re
-import tomllib
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
+from margin._parameter_files import STATUSES, Day, Leaf, Value, as_day, leaf, malformed, read_file, shown
 from margin.errors import ParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-#: How well a value is founded, best first: published by the venue, seen in recorded data of the venue, stated by
-#: somebody else, made up to show a mechanism.
-STATUSES = ("official", "recorded", "third_party", "illustrative")
+__all__ = ["ACCEPTED", "STATUSES", "Day", "Leaf", "Parameters", "Value"]
+
 #: The statuses that `Parameters.load` takes unless told otherwise.
 ACCEPTED = STATUSES[:3]
-
-Day = dt.date | dt.datetime | str
-Leaf = float | int | bool | str | tuple["Leaf", ...]
-
-_LARGEST = 1e300
-_HEAD = ("as_of", "status", "source")
-_KEY = re.compile(r"[A-Za-z0-9_-]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One parameter as one layer of a file gives it.
-
-    Attributes
-    ----------
-    name : str
-        Sections and key, joined by dots: ``"pair.BTC_USD.price_range"``.
-    value : float, int, bool, str or tuple of these
-    as_of : datetime.date
-        First day on which the value is known to hold.
-    status : str
-        One of `STATUSES`.
-    source : str
-    path : str
-        File that gave the value (`Parameters.with_`: its source).
-    """
-
-    name: str
-    value: Leaf
-    as_of: dt.date
-    status: str
-    source: str
-    path: str
-
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
@@ -117,7 +80,7 @@ class Parameters:
         OSError
             If a file cannot be read.
         """
-        day = _day(as_of)
+        day = as_day(as_of)
         if day is None:
             message = f"as_of: {as_of!r} is not a date (YYYY-MM-DD)"
             raise ParameterError(message, name="as_of", scope="arguments")
@@ -131,7 +94,7 @@ class Parameters:
         kinds: dict[str, str] = {}
         for path in paths:
             in_file: dict[str, Value] = {}
-            for value in _read(os.fspath(path), kinds):
+            for value in read_file(os.fspath(path), kinds):
                 if value.as_of > day or value.status not in accepted:
                     others.setdefault(value.name, []).append(value)
                 elif value.name not in in_file or _precedence(value) > _precedence(in_file[value.name]):
@@ -157,11 +120,27 @@ class Parameters:
             If a value is of no such type, or the status is none.
         """
         if status not in STATUSES:
-            _malformed(source, "status", f"{status!r} is not a status; choose from {', '.join(STATUSES)}")
+            malformed(source, "status", f"{status!r} is not a status; choose from {', '.join(STATUSES)}")
         new = {
-            name: Value(name, _leaf(source, name, value), self.as_of, status, source, source) for name, value in values.items()
+            name: Value(name, leaf(source, name, value), self.as_of, status, source, source) for name, value in values.items()
         }
         return replace(self, values=MappingProxyType(dict(sorted({**self.values, **new}.items()))))
+
+    def of_account(self, account: str) -> Parameters:
+        """The parameters with those of the section ``account.<account>`` in place of the shared ones.
+
+        Raises
+        ------
+        ParameterError
+            If the section holds a name that is not shared: it would change nothing.
+        """
+        prefix = f"account.{account}."
+        own = {name[len(prefix) :]: value for name, value in self.values.items() if name.startswith(prefix)}
+        for name, value in own.items():
+            if name not in self.values:
+                message = f"{value.path}: {value.name} overrides {name}, which has no value on {self.as_of}"
+                raise ParameterError(message, name=value.name, scope=self.as_of.isoformat())
+        return replace(self, values=MappingProxyType(dict(sorted({**self.values, **own}.items()))))
 
     def value(self, name: str) -> Value:
         """The parameter with its date, status and source.
@@ -195,6 +174,26 @@ class Parameters:
         if len(numbers) != len(value.value):
             self._mistyped(value, "a list of numbers")
         return numbers
+
+    def rows(self, name: str) -> tuple[tuple[float, ...], ...]:
+        """The parameter as rows of floats. Raises `ParameterError` if it is missing or no list of lists of numbers."""
+        value = self.value(name)
+        rows = []
+        for row in value.value if isinstance(value.value, tuple) else (None,):
+            if not isinstance(row, tuple) or any(isinstance(x, bool) or not isinstance(x, int | float) for x in row):
+                self._mistyped(value, "a list of lists of numbers")
+            rows.append(tuple(float(x) for x in row if isinstance(x, int | float)))
+        return tuple(rows)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The parameter as a tuple of strings. Raises `ParameterError` if it is missing or no list of strings."""
+        value = self.value(name)
+        if not isinstance(value.value, tuple):
+            self._mistyped(value, "a list of strings")
+        texts = tuple(v for v in value.value if isinstance(v, str))
+        if len(texts) != len(value.value):
+            self._mistyped(value, "a list of strings")
+        return texts
 
     def text(self, name: str) -> str:
         """The parameter as a string. Raises `ParameterError` if it is missing or no string."""
@@ -252,7 +251,7 @@ class Parameters:
         return f"{text}; give it in a parameter file (--params FILE, params=...)"
 
     def _mistyped(self, value: Value, wanted: str) -> NoReturn:
-        message = f"{value.path}: {value.name} is {_shown(value.value)}, not {wanted}"
+        message = f"{value.path}: {value.name} is {shown(value.value)}, not {wanted}"
         raise ParameterError(message, name=value.name, scope=self.as_of.isoformat())
 
 
@@ -260,113 +259,8 @@ def _precedence(value: Value) -> tuple[dt.date, int]:
     return value.as_of, -STATUSES.index(value.status)
 
 
-def _day(value: object) -> dt.date | None:
-    """The day a value denotes, or None."""
-    if isinstance(value, str):
-        try:
-            value = dt.datetime.fromisoformat(value)
-        except ValueError:
-            return None
-    if isinstance(value, dt.datetime):
-        return (value.astimezone(dt.UTC) if value.tzinfo else value).date()
-    return value if isinstance(value, dt.date) else None
-
-
-def _read(path: str, kinds: dict[str, str]) -> Iterator[Value]:
-    """All values of a file, layer by layer; `kinds` keeps over all files which names are sections and which values."""
-    with Path(path).open("rb") as file:
-        try:
-            document = tomllib.load(file)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            _malformed(path, "", f"not valid TOML: {error}")
-    for key in document:
-        if key != "layer":
-            _malformed(path, key, "unknown key; a parameter file holds [[layer]] tables only")
-    layers = document.get("layer", [])
-    if not isinstance(layers, list) or not all(isinstance(layer, dict) for layer in layers):
-        _malformed(path, "layer", "not a list of tables; write [[layer]]")
-    seen: set[tuple[str, dt.date, str]] = set()
-    for number, layer in enumerate(layers):
-        where = f"layer[{number}]"
-        as_of, status, source = _head(path, where, layer)
-        for key, section in layer.items():
-            if key in _HEAD:
-                continue
-            if not isinstance(section, dict):
-                problem = f"{_shown(section)} stands outside a section such as [layer.general]"
-                _malformed(path, f"{where}.{key}", problem)
-            for name, leaf in _leaves(path, where, key, section, kinds):
-                if (name, as_of, status) in seen:
-                    _malformed(path, f"{where}.{name}", f"given twice with as_of {as_of} and status {status}")
-                seen.add((name, as_of, status))
-                yield Value(name, leaf, as_of, status, source, path)
-
-
-def _head(path: str, where: str, layer: Mapping[str, object]) -> tuple[dt.date, str, str]:
-    """The date, status and source of a layer."""
-    for key in _HEAD:
-        if key not in layer:
-            _malformed(path, f"{where}.{key}", "missing; every layer states as_of, status and source")
-    as_of, status, source = (layer[key] for key in _HEAD)
-    day = _day(as_of)
-    if day is None:
-        _malformed(path, f"{where}.as_of", f"{_shown(as_of)} is not a date (YYYY-MM-DD)")
-    if not isinstance(status, str) or status not in STATUSES:
-        _malformed(path, f"{where}.status", f"{_shown(status)} is not a status; choose from {', '.join(STATUSES)}")
-    if not isinstance(source, str) or not source.strip():
-        _malformed(path, f"{where}.source", f"{_shown(source)} does not say where the values come from")
-    return day, status, source
-
-
-def _leaves(path: str, where: str, name: str, section: Mapping[str, object], kinds: dict[str, str]) -> Iterator[tuple[str, Leaf]]:
-    """Names and values below a section."""
-    _fix_kind(path, where, name, "a section", kinds)
-    for key, value in section.items():
-        inner = f"{name}.{key}"
-        if not _KEY.fullmatch(key):
-            _malformed(path, f"{where}.{name}.{key!r}", "a key consists of letters, digits, _ and -")
-        if isinstance(value, dict):
-            yield from _leaves(path, where, inner, value, kinds)
-        else:
-            _fix_kind(path, where, inner, "a value", kinds)
-            yield inner, _leaf(path, f"{where}.{inner}", value)
-
-
-def _fix_kind(path: str, where: str, name: str, kind: str, kinds: dict[str, str]) -> None:
-    """One name is a section everywhere or a value everywhere."""
-    if kinds.setdefault(name, kind) != kind:
-        _malformed(path, f"{where}.{name}", f"{kind} here, but {kinds[name]} in another layer or file")
-
-
-def _leaf(path: str, where: str, value: object) -> Leaf:
-    """A checked, immutable value."""
-    if isinstance(value, list | tuple):
-        return tuple(_leaf(path, f"{where}[{i}]", v) for i, v in enumerate(value))
-    if isinstance(value, int | float) and not abs(value) <= _LARGEST:
-        _malformed(path, where, f"{value:.6g} is not a finite number" if isinstance(value, float) else "a number too large")
-    if not isinstance(value, bool | int | float | str):
-        _malformed(path, where, f"{_shown(value)} is not a number, a boolean, a string or a list of these")
-    return value
-
-
 def _plain(value: Leaf) -> object:
     """A value as `Parameters.fingerprint` sees it: 1 and 1.0 are one number."""
     if isinstance(value, tuple):
         return [_plain(v) for v in value]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _shown(value: object) -> str:
-    """A value as an error text quotes it."""
-    if isinstance(value, dict):
-        return "a table"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dt.date | dt.time):
-        return value.isoformat()
-    return f"list {list(value)!r}" if isinstance(value, tuple) else repr(value)
-
-
-def _malformed(path: str, key: str, problem: str) -> NoReturn:
-    message = f"{path}: {key}: {problem}" if key else f"{path}: {problem}"
-    raise ParameterError(message, name=key, scope=path)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+_FAR = 1e3  # squared distance beyond which the normal density underflows
+
 
 class Black76(NamedTuple):
     """Value and delta of European options on a forward, undiscounted.
@@ -101,6 +103,18 @@ def model_marks(market: Market, *, discounted: bool = False) -> Array:
     mark = market.mark.copy()
     mark[rows] = np.where(market.inverse[rows], value / market.forward[rows], value)
     return mark
+
+
+def coin_vega(market: Market) -> Array:
+    """Vega of one contract of each option in coin, by unit of volatility, shape (n,); zero for what is no option.
+
+    ``size * phi(d1) * sqrt(years)``, the derivative of price over forward with respect to the volatility.
+    """
+    width = market.vol * np.sqrt(market.years)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        d1 = np.log(market.forward / market.strike) / width + width / 2.0
+    density = np.where(width > 0, np.exp(-np.minimum(d1 * d1, _FAR) / 2.0) / np.sqrt(2.0 * np.pi), 0.0)
+    return np.where(market.option_sign != 0, market.contract_size * density * np.sqrt(market.years), 0.0)
 
 
 def option_payoff(price: ArrayLike, strike: ArrayLike, sign: ArrayLike, *, inverse: bool = False) -> Array:

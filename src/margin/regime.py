@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from margin.assessment import Assessment, Results
 from margin.book import Book
 from margin.encoded import Encoded
+from margin.joined import JoinedPrepared, joined_results
 from margin.lines import Lines, OrderLines, group_lines, group_orders
 from margin.market import Market
 from margin.models.requirement import Model, Prepared
+from margin.params import Parameters
 from margin.pools import Collateral, Holdings, Partition, Pool
 
 Array = NDArray[np.float64]
@@ -43,6 +45,8 @@ class Regime:
     collateral : Collateral
     provenance : Mapping of str to str
         What the parameters are: date, statuses, fingerprint. Copied into results.
+    overrides : Mapping of str to Regime
+        Rules of single accounts that differ from these in their parameters, by account (integers as text).
 
     Examples
     --------
@@ -54,6 +58,11 @@ class Regime:
     model: Model
     collateral: Collateral = field(default_factory=Collateral)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, Regime] = field(default_factory=dict)
+
+    def of(self, account: str | int) -> Regime:
+        """The regime of one account."""
+        return self.overrides.get(str(account), self)
 
     def assess(
         self,
@@ -91,6 +100,9 @@ class Regime:
         """
         if threads < 0 or (block is not None and block < 1):
             raise ValueError(f"threads={threads}, block={block}: threads must be 0 or more and block 1 or more")
+        own = [code for code, account in enumerate(book.accounts) if str(account) in self.overrides] if self.overrides else []
+        if own:
+            return self._assess_each(np.array(own, dtype=np.int32), book, market, threads=threads, block=block, on_block=on_block)
         started = time.perf_counter()
         encoded = Encoded.of(book, market.counted_in(self.pool.money))
         block = block or min(BLOCK, max(1, CELLS // max(1, len(encoded.currencies))))
@@ -109,6 +121,34 @@ class Regime:
                 on_block(min(first + block, len(book.accounts)))
         results = Results.concatenated(parts) if parts else self._block(encoded, prepared, 0, 0)
         seconds["stress"] = time.perf_counter() - started - sum(seconds.values())
+        return Assessment(regime=self, encoded=encoded, prepared=prepared, results=results, timings=seconds)
+
+    def _assess_each(
+        self,
+        own: Codes,
+        book: Book,
+        market: Market,
+        *,
+        threads: int,
+        block: int | None,
+        on_block: Callable[[int], None] | None,
+    ) -> Assessment:
+        """Accounts with rules of their own one by one, the others together."""
+        started = time.perf_counter()
+        rest = np.setdiff1d(np.arange(len(book.accounts), dtype=np.int32), own)
+        shared = replace(self, overrides={})
+        parts = [(rest, shared), *((own[i : i + 1], self.of(book.accounts[int(code)])) for i, code in enumerate(own))]
+        done = [
+            (codes, regime.assess(book.select(codes, codes=True), market, threads=threads, block=block))
+            for codes, regime in parts
+        ]
+        results = joined_results([(codes, part.prepared, part.results) for codes, part in done])
+        encoded = Encoded.of(book, market.counted_in(self.pool.money))
+        if on_block is not None:
+            on_block(len(book.accounts))
+        seconds = dict(done[0][1].timings)
+        seconds["stress"] += time.perf_counter() - started - sum(seconds.values())
+        prepared = JoinedPrepared(tuple(part.prepared for _, part in done))
         return Assessment(regime=self, encoded=encoded, prepared=prepared, results=results, timings=seconds)
 
     def prepare(self, encoded: Encoded) -> Prepared:
@@ -148,6 +188,20 @@ class Regime:
         requirement = prepared.requirement(lines, orders)
         value = self.pool.value(holdings, partition, encoded.market, self.collateral)
         return Results.of(first, partition, value, requirement)
+
+
+def with_overrides(parameters: Parameters, compose: Callable[[Parameters], Regime]) -> Regime:
+    """The regime that parameters give, with the rules of the accounts that have parameters of their own.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        Sections ``account.<account>`` hold what differs for an account.
+    compose : callable
+        Makes a regime of parameters.
+    """
+    own = {account: compose(parameters.of_account(account)) for account in parameters.names("account")}
+    return replace(compose(parameters), overrides=own)
 
 
 def _in_order(work: Callable[[int], Results], starts: range, threads: int) -> Iterator[Results]:

@@ -71,10 +71,11 @@ def _pool_text(pool: PoolExplanation) -> str:
         ]
         parts.append(table(header, rows))
     if pool.rest:
-        loss = float(pool.lines["loss"].sum())
-        rows = [("losses of the holdings", loss), *pool.rest.items()]
-        rows.append(("worst loss", loss + sum(pool.rest.values())))
-        parts.append(table(("in the worst scenario of each unit", "amount"), rows))
+        stressed = "loss" in pool.lines
+        own = float(pool.lines["loss" if stressed else "initial_margin"].sum())
+        rows = [("losses of the holdings" if stressed else "holdings on their own", own), *pool.rest.items()]
+        rows.append(("worst loss" if stressed else "initial margin without orders", own + sum(pool.rest.values())))
+        parts.append(table(("in the worst scenario of each unit" if stressed else "initial margin", "amount"), rows))
     return "\n\n".join(parts)
 
 

@@ -25,7 +25,8 @@ table[:, :33] = grid
 start = np.arange(0, 8 * n + 1, 8)
 row, quantity = random.integers(0, n, 8 * n).astype(np.int32), random.normal(size=8 * n)
 worst, scenario = kernels.stress(start, np.zeros(n, np.int32), row, quantity, table, kernels.aligned_table(1, 33), 33)
-print(hashlib.sha256(b"".join(a.tobytes() for a in (price, delta, grid, worst, scenario))).hexdigest())
+tail = kernels.tail(start, row, quantity, table, random.random(33), 0.9)
+print(hashlib.sha256(b"".join(a.tobytes() for a in (price, delta, grid, worst, scenario, *tail))).hexdigest())
 """
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from margin.book import Book
 from margin.errors import ParameterError
-from margin.models.portfolio import PreparedPortfolio
+from margin.models.prepared_portfolio import PreparedPortfolio
 from margin.pools import IsolatedPool
 from margin.regime import Regime
 from margin.venues.deribit import regime

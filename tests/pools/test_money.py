@@ -23,7 +23,7 @@ def depegged(market):
 
 
 def assess(market, balances, *, pool=None, **collateral):
-    model = PortfolioModel(scenarios=ListedScenarios((Scenario(-0.1, 1),)), vol_shock=UnchangedVol())
+    model = PortfolioModel(scenarios=ListedScenarios((Scenario(-0.1),)), vol_shock=UnchangedVol())
     given = Regime("mine", pool or CrossPool(money="USDC"), model, Collateral(**collateral))
     book = Book.of(balances={"account": ["a"] * len(balances), "currency": list(balances), "amount": list(balances.values())})
     return given.assess(book, market)

@@ -9,6 +9,7 @@ from margin.book import Book
 from margin.by_name import ByName
 from margin.errors import DataError, ParameterError
 from margin.market import Market
+from margin.models.futures import FuturesMargin
 from margin.models.rates import RateTable
 from margin.pools import Collateral, CrossPool, DiscountTiers, IsolatedPool, SegregatedPool
 from margin.regime import Regime
@@ -114,8 +115,7 @@ def test_flat_rate_regime_in_three_lines(market):
 
     flat = replace(
         regime("segregated_standard", as_of="2026-02-15").model,
-        initial=lambda pair: RateTable.flat(0.1),
-        maintenance=lambda pair: RateTable.flat(0.05),
+        futures=FuturesMargin(initial=lambda pair: RateTable.flat(0.1), maintenance=lambda pair: RateTable.flat(0.05)),
     )
     book = Book.of(positions={"account": ["a"], "instrument": ["BTC-PERPETUAL"], "quantity": [70020.0]})
     result = Regime("mine", SegregatedPool(), flat).assess(book, market)

@@ -49,6 +49,12 @@ typedef struct {
 
     /* Lowest of profit[s] + relief[s] and the first s that has it; nan if there is one. */
     double (*lowest)(int64_t n_scenarios, const double *profit, const double *relief, int32_t *scenario);
+
+    /* Value-at-risk, expected shortfall and worst loss of weighted scenarios, and the scenarios of the first and the last.
+     * mass is the weight of the tail, limit the most weight that counts as inside it, deviations those of a normal loss there, a
+     * guess; scratch has 16 bytes for each scenario. */
+    void (*tail)(int64_t n_scenarios, const double *profit, const double *weight, double mass, double limit, double deviations,
+                 void *scratch, double *losses, int32_t *scenarios);
 } margin_kernels;
 
 /* The tables this machine can run, the widest last, and their number. */

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 import margin
+from margin.cli.backtest import backtest
 from margin.cli.demo import demo
 from margin.cli.explain import explain
 from margin.cli.params import params
@@ -115,6 +116,6 @@ def application() -> None:
     """
 
 
-COMMANDS = (demo, run, explain, params, verify, synthetic, recorded)
+COMMANDS = (demo, run, explain, params, verify, synthetic, recorded, backtest)
 for command in COMMANDS:
     application.add_command(command)

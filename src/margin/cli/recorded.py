@@ -16,16 +16,18 @@ from margin import venues
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _with_recordings() -> list[str]:
+def with_recordings() -> list[str]:
+    """Venues that come with readers of recorded markets."""
     return [name for name in venues.available() if importlib.util.find_spec(f"{venues.__name__}.{name}.recorded")]
 
 
 def _arguments(function: F) -> F:
     function = click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))(function)
-    return click.option("--venue", required=True, type=click.Choice(_with_recordings()), help="Whose markets.")(function)
+    return click.option("--venue", required=True, type=click.Choice(with_recordings()), help="Whose markets.")(function)
 
 
-def _module(venue: str) -> ModuleType:
+def recordings(venue: str) -> ModuleType:
+    """A venue's readers of recorded markets."""
     return importlib.import_module(f"{venues.__name__}.{venue}.recorded")
 
 
@@ -44,7 +46,7 @@ def recorded() -> None:
 @_arguments
 def instants(folder: Path, venue: str) -> None:
     """List the instants that FOLDER records."""
-    click.echo(_module(venue).render_list(folder))
+    click.echo(recordings(venue).render_list(folder))
 
 
 @recorded.command("snapshot", short_help="Write one instant as a snapshot.")
@@ -53,7 +55,7 @@ def instants(folder: Path, venue: str) -> None:
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the snapshot.")
 def snapshot(folder: Path, venue: str, instant: str, output: Path) -> None:
     """Write one INSTANT of FOLDER as a snapshot, with a few example accounts."""
-    module = _module(venue)
+    module = recordings(venue)
     click.echo(module.render_chain(module.write_snapshot_of(folder, instant, output)))
 
 
@@ -61,11 +63,11 @@ def snapshot(folder: Path, venue: str, instant: str, output: Path) -> None:
 @_arguments
 def reprice(folder: Path, venue: str) -> None:
     """Reprice every recorded option from its recorded volatility and show how far it is from the recorded mark."""
-    click.echo(_module(venue).render_reprice(folder))
+    click.echo(recordings(venue).render_reprice(folder))
 
 
 @recorded.command("crash", short_help="The same accounts before and in a crash.")
 @_arguments
 def crash(folder: Path, venue: str) -> None:
     """Margin the same accounts before and in the crash that FOLDER records."""
-    click.echo(_module(venue).render_crash(folder))
+    click.echo(recordings(venue).render_crash(folder))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ class Sensitivities:
         Whether pools count in the market's money, else in settlement currency.
     used : ndarray of bool, shape (n_rows,)
         Rows that occur.
+    moves : ndarray of bool, shape (n_rows,)
+        Rows whose price moves in scenarios; collateral may only be charged.
     strike : ndarray of int32, shape (n_rows,)
         Code of (unit, settlement currency, expiry, strike) of each row.
     units : tuple of str
@@ -57,6 +59,7 @@ class Sensitivities:
     market: Market
     in_usd: bool
     used: NDArray[np.bool_]
+    moves: NDArray[np.bool_]
     units: tuple[str, ...]
     unit: Codes
     strike: Codes
@@ -77,6 +80,7 @@ class Sensitivities:
         units: tuple[str, ...],
         strike: Codes,
         used: NDArray[np.bool_],
+        moves: NDArray[np.bool_],
         delta: Array,
         in_usd: bool,
     ) -> Sensitivities:
@@ -89,7 +93,7 @@ class Sensitivities:
         unit : ndarray of int32, shape (n + m,)
         units : tuple of str
         strike : ndarray of int32, shape (n + m,)
-        used : ndarray of bool, shape (n + m,)
+        used, moves : ndarray of bool, shape (n + m,)
         delta : ndarray of float64, shape (n,)
             Coin per contract.
         in_usd : bool
@@ -107,6 +111,7 @@ class Sensitivities:
             market=market,
             in_usd=in_usd,
             used=used,
+            moves=moves,
             units=units,
             unit=unit,
             strike=strike,
@@ -118,6 +123,14 @@ class Sensitivities:
             years=np.concatenate((market.years, none)),
             option=np.concatenate((is_option(market), none.astype(np.bool_))),
         )
+
+    @property
+    def at_mark(self) -> Array:
+        """Pool currency per coin at the mark (of options: the forward) instead of the index, shape (n_rows,)."""
+        n = len(self.market)
+        ratio = np.ones(len(self.value))
+        ratio[:n] = self.market.forward / self.market.index_price
+        return self.value * ratio
 
     def parameter(self, values: ByName) -> Array:
         """A parameter by unit, nan for units without instruments; one nan more for rows without a unit (code -1)."""
@@ -161,8 +174,9 @@ class Charge(Protocol):
 class ExpiryDeltaCharge:
     """Net delta of each expiry at a rate that grows with the time to expiry; expiries do not net against each other.
 
-    ``sum over expiries of |delta| * max(minimum, exp(annual * years) - 1)``. It measures the risk that the basis between
-    expiries moves (rolling a hedge from one expiry to another).
+    ``sum over expiries of |delta| * max(minimum, growth)``, where the growth is ``exp(annual * years) - 1`` (compound) or
+    ``annual * years`` (simple). It measures the risk that the basis between expiries moves (rolling a hedge from one expiry to
+    another).
 
     Attributes
     ----------
@@ -171,20 +185,28 @@ class ExpiryDeltaCharge:
         Annualised relative move, by unit.
     minimum : ByName
         Least relative move, by unit; what a perpetual pays.
+    growth : {"compound", "simple"}
+    options : bool
+        Whether the deltas of options count.
+    priced_at : {"index", "mark"}
+        What a coin of delta is worth.
     """
 
     name: str
     annual: ByName
     minimum: ByName
+    growth: Literal["compound", "simple"] = "compound"
+    options: bool = True
+    priced_at: Literal["index", "mark"] = "index"
 
     def prepare(self, sensitivities: Sensitivities) -> PreparedCharge:
         """Rate of each row, times its delta and the worth of a coin."""
-        annual = sensitivities.parameter(self.annual)
-        least = sensitivities.parameter(self.minimum)
-        unit = sensitivities.unit
-        rate = np.maximum(least[unit], np.expm1(annual[unit] * sensitivities.years))
-        charged = sensitivities.delta != 0
-        coefficient = np.where(charged, sensitivities.delta * sensitivities.value * rate, 0.0)
+        s = sensitivities
+        exponent = s.parameter(self.annual)[s.unit] * s.years
+        rate = np.maximum(s.parameter(self.minimum)[s.unit], np.expm1(exponent) if self.growth == "compound" else exponent)
+        charged = (s.delta != 0) & (self.options | ~s.option)
+        worth = s.value if self.priced_at == "index" else s.at_mark
+        coefficient = np.where(charged, s.delta * worth * rate, 0.0)
 
         def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
             by_leaf = kernels.line_sums(leaves.start, lines.row, lines.quantity, coefficient, ALL)

@@ -12,19 +12,10 @@ from margin.contracts import is_option
 from margin.lines import Lines, Segments, segments
 from margin.models.charges import ALL, PreparedCharge, Sensitivities
 from margin.models.scenarios import ListedScenarios
-from margin.models.shocks import Quoted
-from margin.models.valuation import Rows, pnl_table
+from margin.models.shocks import UnchangedVol
+from margin.models.valuation import Rows, Valuation, pnl_table
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class UnchangedVol:
-    """Volatility as it is."""
-
-    def shocked(self, options: Quoted) -> Array:
-        """The volatility in every column, shape (n, 3)."""
-        return np.column_stack((options.vol, options.vol, options.vol))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +32,14 @@ class ForwardCharge:
         Moves of the forward.
     add, multiple : float
         Share of the loss that counts, and its growth per year.
-    discounted : bool
-        Whether options are worth their discounted value.
+    valuation : Valuation
     """
 
     name: str
     scenarios: ListedScenarios
     add: float
     multiple: float
-    discounted: bool
+    valuation: Valuation
 
     def prepare(self, sensitivities: Sensitivities) -> PreparedCharge:
         """Price the options in use under the moves."""
@@ -61,7 +51,7 @@ class ForwardCharge:
             UnchangedVol(),
             Rows(unit=s.unit, units=s.units, used=s.used & s.option),
             in_usd=s.in_usd,
-            discounted=self.discounted,
+            valuation=self.valuation,
         )
         share = np.where(s.option, self.add + self.multiple * s.years, 0.0)
         no_relief = kernels.aligned_table(1, scenarios.n_scenarios)

@@ -10,12 +10,15 @@ from margin.market import Market
 Codes = NDArray[np.int32]
 
 
-def expiry_leaves(market: Market, unit: Codes) -> Codes:
-    """Code of (unit, settlement currency, expiry) of each row; currencies stand apart from instruments."""
+def expiry_leaves(market: Market, unit: Codes, *, by_settlement: bool = True) -> Codes:
+    """Code of (unit, settlement currency, expiry) of each row; currencies stand apart from instruments.
+
+    Without `by_settlement` contracts of all settlement currencies share the code of their expiry.
+    """
     n, m = len(market), len(unit) - len(market)
     keys = np.zeros((n + m, 3), dtype=np.int64)
     keys[:, 0] = unit
-    keys[:, 1] = np.concatenate((market.settlement, np.full(m, -1)))
+    keys[:, 1] = np.concatenate((market.settlement if by_settlement else np.zeros(n), np.full(m, -1)))
     keys[:n, 2] = market.expiry.astype(np.int64)
     return _numbered(keys)
 

@@ -25,11 +25,11 @@ class UnitResults:
     pool, unit : ndarray of int32
         Pool and code of the unit in `Prepared.units`.
     worst_loss : ndarray of float64
-        Largest loss over the scenarios, >= 0, in the pool's currency.
+        Largest loss over the scenarios, >= 0, in the pool's currency; 0 where the model has no scenarios.
     scenario : ndarray of int32
-        The first scenario that attains it, a code in `Prepared.scenarios`.
+        The first scenario that attains it, a code in `Prepared.scenarios`; -1 where there is none.
     charges : Mapping of str to ndarray of float64
-        Charges of the unit by name.
+        Charges of the unit by name; of a model without scenarios also its margins.
     """
 
     pool: Codes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin.by_name import ByName
-from margin.models.shocks import DOWN, SAME, UP, VOL_MOVES
+from margin.errors import ParameterError
+from margin.models.shocks import DOWN, SAME, UP
 
 Array = NDArray[np.float64]
 
@@ -23,8 +24,8 @@ class ScenarioTable:
     ----------
     move : ndarray of float64, shape (U, S)
         Relative price move, > -1.
-    vol : ndarray of int32, shape (S,)
-        Column of the shocked volatilities: `UP`, `SAME`, ...
+    vol : tuple of str, length S
+        What volatilities do: `UP`, `SAME`, ...
     weight : ndarray of float64, shape (U, S)
         Share of the P&L that counts.
     conversion : ndarray of float64, shape (U, S)
@@ -38,7 +39,7 @@ class ScenarioTable:
     """
 
     move: Array
-    vol: NDArray[np.int32]
+    vol: tuple[str, ...]
     weight: Array
     conversion: Array
     relief: Array
@@ -54,7 +55,7 @@ class ScenarioTable:
         """A scenario in words: ``price -16 %, vol up``."""
         regular, weight = scenario < self.n_regular, self.weight[unit, scenario]
         kind, part = "price" if regular else "extended price", f", weight {weight:.4g}" if regular and weight != 1 else ""
-        return f"{kind} {100 * self.move[unit, scenario]:+.4g} %, {VOL_MOVES[self.vol[scenario]]}{part}"
+        return f"{kind} {100 * self.move[unit, scenario]:+.4g} %, vol {self.vol[scenario]}{part}"
 
 
 class Scenarios(Protocol):
@@ -72,8 +73,8 @@ class Scenario:
     ----------
     move : float
         Relative price move, > -1.
-    vol : int
-        Column of the shocked volatilities.
+    vol : str
+        What volatilities do.
     weight : float
         Share of the P&L that counts.
     absolute : bool
@@ -81,7 +82,7 @@ class Scenario:
     """
 
     move: float
-    vol: int
+    vol: str = SAME
     weight: float = 1.0
     absolute: bool = False
 
@@ -105,7 +106,7 @@ class ListedScenarios:
         )
         return ScenarioTable(
             move=move,
-            vol=np.array([s.vol for s in self.scenarios], dtype=np.int32),
+            vol=tuple(s.vol for s in self.scenarios),
             weight=weight,
             conversion=move,
             relief=np.zeros_like(move),
@@ -126,17 +127,53 @@ class PriceVolGrid:
         Largest relative move, by unit.
     steps : int
         Price steps on each side of zero.
-    vol : tuple of int
+    vol : tuple of str
         Volatility moves within a price move.
     """
 
     price_range: ByName
     steps: int
-    vol: tuple[int, ...] = (UP, SAME, DOWN)
+    vol: tuple[str, ...] = (UP, SAME, DOWN)
 
     def moves(self, units: Sequence[str]) -> Array:
         """Price moves, shape (len(units), 2 * steps + 1)."""
         return self.price_range.array(units)[:, None] * np.arange(-self.steps, self.steps + 1) / self.steps
+
+
+@dataclass(frozen=True, slots=True)
+class ListedGrid:
+    """Price moves listed for each unit, each with several moves of the volatility; move-major.
+
+    Attributes
+    ----------
+    moves : callable
+        Unit -> relative price moves, as many for every unit. Raises `ParameterError` where a unit has none.
+    vol : tuple of str
+        Volatility moves within a price move.
+    """
+
+    moves: Callable[[str], tuple[float, ...]]
+    vol: tuple[str, ...] = (SAME,)
+
+    def table(self, units: Sequence[str]) -> ScenarioTable:
+        """Scenarios of the named units."""
+        listed = [self.moves(unit) for unit in units]
+        counts = {len(moves) for moves in listed}
+        if len(counts) > 1:
+            message = f"units have {min(counts)} to {max(counts)} price moves; every unit needs the same number"
+            raise ParameterError(message, name="moves", scope="scenarios")
+        n_moves = max(counts, default=0)
+        moves = np.repeat(np.array(listed, dtype=np.float64).reshape(len(units), n_moves), len(self.vol), axis=1)
+        n = n_moves * len(self.vol)
+        return ScenarioTable(
+            move=moves,
+            vol=self.vol * n_moves,
+            weight=np.ones_like(moves),
+            conversion=moves,
+            relief=np.zeros_like(moves),
+            n_regular=n,
+            absolute=np.zeros(n, dtype=np.bool_),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +218,7 @@ class ScenarioSet:
     def table(self, units: Sequence[str]) -> ScenarioTable:
         """Scenarios of the named units; raises `ParameterError` where a unit has no range."""
         moves = np.repeat(self.grid.moves(units), len(self.grid.vol), axis=1)
-        vol = np.tile(np.array(self.grid.vol, dtype=np.int32), 2 * self.grid.steps + 1)
+        vol = self.grid.vol * (2 * self.grid.steps + 1)
         n = moves.shape[1]
         regular = ScenarioTable(moves, vol, np.ones_like(moves), moves, np.zeros_like(moves), n, np.zeros(n, dtype=np.bool_))
         return regular if self.extended is None else self._with_extended(regular, self.extended, units)
@@ -194,7 +231,7 @@ class ScenarioSet:
         relief = (np.maximum(multiple, 1.0) - 1.0) * extended.dampener.array(units)[:, None]
         return ScenarioTable(
             move=np.hstack((regular.move, moves)),
-            vol=np.concatenate((regular.vol, np.full(len(extended.moves), UP, dtype=np.int32))),
+            vol=regular.vol + (UP,) * len(extended.moves),
             weight=np.hstack((regular.weight, weight)),
             conversion=np.hstack((regular.conversion, np.sign(moves) * price_range)),
             relief=np.hstack((regular.relief, relief)),

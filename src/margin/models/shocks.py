@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from margin.by_name import ByName
+from margin.errors import ParameterError
 from margin.market import DAYS_A_YEAR
 
 Array = NDArray[np.float64]
 
-UP, SAME, DOWN, LINEAR_SKEW, ABSOLUTE_SKEW = 0, 1, 2, 3, 4
-"""Columns of shocked volatilities."""
+UP, SAME, DOWN, SKEW, SMILE = "up", "same", "down", "skew", "smile"
+"""What a volatility does: moved up, left, moved down, tilted in log-strike, steepened on both sides."""
 
-VOL_MOVES = ("vol up", "vol same", "vol down", "vol skew", "vol smile")
+UP_BY_FRACTION, DOWN_BY_FRACTION = "up by fraction", "down by fraction"
+"""Moves by a fraction where `UP` and `DOWN` are moves by points."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,8 +55,21 @@ class Quoted:
 class VolShock(Protocol):
     """A rule for how the volatility of an option moves."""
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The moves that it knows."""
+
     def shocked(self, options: Quoted) -> Array:
-        """Shocked volatilities, shape (n, number of moves); columns in the order of `VOL_MOVES`."""
+        """Shocked volatilities, shape (n, number of moves), one column for each of `columns`."""
+
+
+def vol_columns(shock: VolShock, vol: Sequence[str]) -> NDArray[np.int32]:
+    """Column of each named move; raises `ParameterError` for a move that the shock does not know."""
+    for name in vol:
+        if name not in shock.columns:
+            message = f"no volatility move {name!r}; known: {', '.join(shock.columns)}"
+            raise ParameterError(message, name="vol", scope="scenarios")
+    return np.array([shock.columns.index(name) for name in vol], dtype=np.int32)
 
 
 def scaled_range(vol_range: Array | float, days: Array | float, power: Array | float, *, reference_days: float) -> Array:
@@ -92,9 +107,10 @@ class RelativeVolShock:
     long_power: ByName
     reference_days: float
     least_days: float
+    columns: ClassVar[tuple[str, ...]] = (UP, SAME, DOWN)
 
     def shocked(self, options: Quoted) -> Array:
-        """Shocked volatilities, shape (n, 3): columns `UP`, `SAME`, `DOWN`."""
+        """Shocked volatilities, shape (n, 3)."""
         unit, units, vol = options.unit, options.units, options.vol
         days = np.maximum(options.days, self.least_days)
         near = options.days <= self.reference_days
@@ -104,6 +120,67 @@ class RelativeVolShock:
         raised = np.maximum(vol * (1.0 + up), self.minimum_up.array(units)[unit])
         lowered = np.maximum(vol * (1.0 - down), 0.0)
         return np.column_stack((raised, vol, lowered))
+
+
+@dataclass(frozen=True, slots=True)
+class UnchangedVol:
+    """Volatility as it is."""
+
+    columns: ClassVar[tuple[str, ...]] = (SAME,)
+
+    def shocked(self, options: Quoted) -> Array:
+        """The volatility, shape (n, 1)."""
+        return options.vol[:, None]
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredVolShock:
+    """A shock that is made when the first option is priced, so that its parameters are asked for only then.
+
+    Attributes
+    ----------
+    columns : tuple of str
+    make : callable
+        Returns the shock; raises `ParameterError` where a parameter has no value.
+    """
+
+    columns: tuple[str, ...]
+    make: Callable[[], VolShock]
+
+    def shocked(self, options: Quoted) -> Array:
+        """Shocked volatilities, shape (n, number of moves)."""
+        return self.make().shocked(options)
+
+
+@dataclass(frozen=True, slots=True)
+class TenorVolShock:
+    """Volatility moved by points, and by a fraction of itself, both read off a table by tenor.
+
+    Linear in days between the tenors and flat outside. A volatility moved down keeps a floor.
+
+    Attributes
+    ----------
+    tenors : tuple of float
+        Days, ascending.
+    points, fraction : tuple of float
+        Move at each tenor: volatility per year, and fraction of the volatility.
+    floor : float
+        Least volatility after a move down, per year.
+    """
+
+    tenors: tuple[float, ...]
+    points: tuple[float, ...]
+    fraction: tuple[float, ...]
+    floor: float
+    columns: ClassVar[tuple[str, ...]] = (UP, UP_BY_FRACTION, SAME, DOWN, DOWN_BY_FRACTION)
+
+    def shocked(self, options: Quoted) -> Array:
+        """Shocked volatilities, shape (n, 5)."""
+        vol = options.vol
+        points, part = (np.interp(options.days, self.tenors, table) for table in (self.points, self.fraction))
+        lowest = np.minimum(vol, self.floor)
+        down, down_by_part = (np.maximum(vol - move, lowest) for move in (points, vol * part))
+        return np.column_stack((vol + points, vol * (1.0 + part), vol, down, down_by_part))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,17 +228,21 @@ class WithSkew:
     Attributes
     ----------
     parallel : VolShock
-        Gives `UP`, `SAME`, `DOWN`.
     tilt, smile : SkewShock
-        Shocks in log-strike (`LINEAR_SKEW`) and in its absolute value (`ABSOLUTE_SKEW`).
+        Shocks in log-strike (`SKEW`) and in its absolute value (`SMILE`).
     """
 
     parallel: VolShock
     tilt: SkewShock
     smile: SkewShock
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The parallel moves, then both of the skew."""
+        return (*self.parallel.columns, SKEW, SMILE)
+
     def shocked(self, options: Quoted) -> Array:
-        """Shocked volatilities, shape (n, 5)."""
+        """Shocked volatilities, shape (n, number of moves)."""
         tilted = options.vol * self.tilt.factor(options.log_strike, options.years)
         steeper = options.vol * self.smile.factor(np.abs(options.log_strike), options.years)
         return np.column_stack((self.parallel.shocked(options), tilted, steeper))

@@ -1,20 +1,22 @@
-"""Standard margin: each position on its own, nothing nets."""
+"""Standard margin: futures by rate, options by formula, orders by rule, charges on size."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.contracts import coin_per_contract, coin_value, is_option, settlement_value
-from margin.lines import Lines, OrderLines, held, pool_sums, rank_rows
+from margin import kernels
+from margin.lines import Lines, OrderLines, Segments, held, pool_sums, rank_rows, segments
 from margin.market import Market
-from margin.models.options import MoneynessMargin, ShortMargin
-from margin.models.orders import OptionFee, SideSizes, premium_to_pay
-from margin.models.rates import RateTable, RateTables
-from margin.models.requirement import Requirement
+from margin.models.charges import Charge, PreparedCharge, Sensitivities, black_delta, deltas
+from margin.models.combine import Factors
+from margin.models.futures import FuturesMargin, PreparedFutures
+from margin.models.options import OptionMargins, OptionRule, PreparedOptions
+from margin.models.orders import OrderRule, PreparedOrders
+from margin.models.requirement import Requirement, UnitResults
+from margin.models.units import CollateralUnit, UsedRows
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -22,81 +24,95 @@ Codes = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class StandardModel:
-    """Requirement of a pool as the plain sum of the requirements of its positions.
+    """Requirement of a pool as the sum of that of its futures, its options, its open orders and of charges.
 
-    Futures and perpetuals pay a rate that depends on their size in coin, on that size, valued at the index (linear) or in
-    coin (inverse). Short options pay a formula of their moneyness. Open orders raise the initial margin only: each instrument
-    is margined as if its worse side had filled, and option buys beyond a short position need their premium and fee.
+    Futures and perpetuals do not net; options net as far as their rule says; orders raise the initial margin only.
 
     Attributes
     ----------
-    initial, maintenance : callable
-        Name of the instrument's price index -> `RateTable` over the size in coin. Raises `ParameterError` where there is none.
-    inverse_options, linear_options : MoneynessMargin
-    inverse_fee, linear_fee : callable
-        The `OptionFee` that a buy order reserves; called when there is such an order.
+    futures : FuturesMargin
+    options : OptionRule
+        `PerPosition`, `ExpiryNetting`.
+    orders : OrderRule
+        `WorseSideOrders`, `IgnoredOrders`, `RefusedOrders`.
+    charges : tuple of Charge
+    initial, maintenance : Factors
+        What each charge counts for in the two margins.
+    collateral_unit : callable or None
+        Currency -> coin in whose unit charges see its equity, None where they do not. Where the field itself is None, charges see
+        no collateral.
     """
 
-    initial: Callable[[str], RateTable]
-    maintenance: Callable[[str], RateTable]
-    inverse_options: MoneynessMargin
-    linear_options: MoneynessMargin
-    inverse_fee: Callable[[], OptionFee]
-    linear_fee: Callable[[], OptionFee]
+    futures: FuturesMargin
+    options: OptionRule
+    orders: OrderRule
+    charges: tuple[Charge, ...] = ()
+    initial: Factors = field(default_factory=Factors)
+    maintenance: Factors = field(default_factory=Factors)
+    collateral_unit: CollateralUnit | None = None
+
+    @property
+    def by_unit(self) -> bool:
+        """Whether lines are sorted by risk unit and results are given for each of them."""
+        return self.options.nets or bool(self.charges)
 
     def prepare(self, market: Market, *, in_usd: bool, used: NDArray[np.bool_]) -> PreparedStandard:
-        """Rates and option margins of every instrument."""
-        n = len(market)
-        futures = used[:n] & ~is_option(market)
-        pairs, table = np.unique(market.index[futures], return_inverse=True)
-        names = [market.indices[i] for i in pairs]
-        table_of = np.full(n, len(names), dtype=np.int32)
-        table_of[futures] = table
-        nothing = RateTable.flat(0.0)  # for options, which are not margined by rate
+        """Rates, option margins and charges of every instrument."""
+        collateral = self.collateral_unit if self.charges else None
+        rows = UsedRows.of(market, in_usd=in_usd, used=used, collateral_unit=collateral)
+        futures, options = self.futures.prepare(rows), self.options.prepare(rows)
+        sensitivities = _sensitivities(rows) if self.charges else None
         return PreparedStandard(
-            market=market,
-            rank=rank_rows(np.arange(n + len(market.currencies), dtype=np.int32)),
-            table=table_of,
-            initial_rates=RateTables.of([*map(self.initial, names), nothing]),
-            maintenance_rates=RateTables.of([*map(self.maintenance, names), nothing]),
-            coin=coin_per_contract(market),
-            coin_value=coin_value(market, in_usd=in_usd),
-            to_pool=settlement_value(market) if in_usd else np.ones(n),
-            short=_both(self.inverse_options.short_margin(market), self.linear_options.short_margin(market), market),
-            inverse_fee=self.inverse_fee,
-            linear_fee=self.linear_fee,
+            model=self,
+            rows=rows,
+            rank=rank_rows(rows.leaf, rows.strike) if self.by_unit else np.arange(len(used), dtype=np.int32),
+            futures=futures,
+            options=options,
+            orders=self.orders.prepare(rows, futures, options.short),
+            charges=() if sensitivities is None else tuple(charge.prepare(sensitivities) for charge in self.charges),
+            initial=self.initial.of((charge.name for charge in self.charges), market),
+            maintenance=self.maintenance.of((charge.name for charge in self.charges), market),
         )
 
 
-def _both(inverse: ShortMargin, linear: ShortMargin, market: Market) -> ShortMargin:
-    return ShortMargin(*(np.where(market.inverse, i, x) for i, x in zip(inverse, linear, strict=True)))
+def _sensitivities(rows: UsedRows) -> Sensitivities:
+    """What charges are computed from; the delta of an option is that of Black-76."""
+    market = rows.market
+    return Sensitivities.of(
+        market,
+        unit=rows.unit,
+        units=rows.units,
+        strike=rows.strike,
+        used=rows.used & (rows.unit >= 0),
+        moves=np.zeros(len(rows.used), dtype=np.bool_),
+        delta=deltas(market, option_delta=black_delta, window_minutes=0.0),
+        in_usd=rows.in_usd,
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedStandard:
-    """`StandardModel` for one market; arrays have one entry per instrument."""
+    """`StandardModel` for one market."""
 
-    market: Market
+    model: StandardModel
+    rows: UsedRows
     rank: Codes
-    table: Codes
-    initial_rates: RateTables
-    maintenance_rates: RateTables
-    coin: Array
-    coin_value: Array
-    to_pool: Array
-    short: ShortMargin
-    inverse_fee: Callable[[], OptionFee]
-    linear_fee: Callable[[], OptionFee]
+    futures: PreparedFutures
+    options: PreparedOptions
+    orders: PreparedOrders
+    charges: tuple[PreparedCharge, ...]
+    initial: dict[str, float]
+    maintenance: dict[str, float]
 
     @property
     def shocked_currencies(self) -> NDArray[np.bool_]:
-        """Collateral is not a position here."""
-        return np.zeros(len(self.market.currencies), dtype=np.bool_)
+        """Collateral that charges see."""
+        return np.asarray(self.rows.unit[len(self.rows.market) :] >= 0)
 
     @property
     def units(self) -> tuple[str, ...]:
-        """No risk units."""
-        return ()
+        """Names of the risk units; none where nothing stands together."""
+        return self.rows.units if self.model.by_unit else ()
 
     @property
     def n_scenarios(self) -> int:
@@ -108,58 +124,58 @@ class PreparedStandard:
         raise IndexError(f"the standard model has no scenario {scenario} of unit {unit}")
 
     def requirement(self, lines: Lines, orders: OrderLines) -> Requirement:
-        """Sum of the requirements of positions and of what orders add."""
-        futures, options, maintenance = self._positions(lines)
-        margin_of_orders, premium = self._orders(lines, orders)
-
-        def by_pool(values: Array, pool: Codes) -> Array:
-            return pool_sums(pool, values, lines.n_pools)
-
-        components = {
-            "futures": by_pool(futures, lines.pool),
-            "options": by_pool(options, lines.pool),
-            "open_orders": by_pool(margin_of_orders, orders.pool),
-            "order_premium": by_pool(premium, orders.pool),
-        }
-        initial = sum(components.values(), np.zeros(lines.n_pools))
-        return Requirement(initial, by_pool(maintenance, lines.pool), components)
+        """Sum of the requirements of futures, options, charges and of what orders add."""
+        n = lines.n_pools
+        futures, options = self.futures.margins(lines), self.options.margins(lines)
+        units = segments(lines, self.rows.unit) if self.model.by_unit else None
+        charges = {} if units is None else self._charges(lines, units)
+        of_run = lines.pool[options.start[:-1]]
+        components = {"futures": pool_sums(lines.pool, futures[0], n), "options": pool_sums(of_run, options.initial, n)}
+        maintenance = pool_sums(lines.pool, futures[1], n) + pool_sums(of_run, options.maintenance, n)
+        if units is not None:
+            for name, amount in charges.items():
+                charge = pool_sums(units.pool, amount, n)
+                components[name] = self.initial[name] * charge
+                maintenance += self.maintenance[name] * charge
+        components |= self.orders(orders, held(lines, orders, self.rank), n)
+        return Requirement(
+            initial=sum(components.values(), np.zeros(n)),
+            maintenance=maintenance,
+            components=components,
+            units=None if units is None else _unit_results(units, futures, options, charges),
+        )
 
     def contributions(self, lines: Lines) -> tuple[dict[str, Array], dict[str, float]]:
-        """Initial and maintenance margin of each line; nothing else adds to the positions' requirement."""
-        futures, options, maintenance = self._positions(lines)
-        return {"initial_margin": futures + options, "maintenance_margin": maintenance}, {}
+        """Margins of each line on its own, and what turns the sum of initial margins into that of the positions."""
+        futures, options = self.futures.margins(lines), self.options.margins(lines)
+        short = np.maximum(-lines.quantity, 0.0)
+        initial, maintenance = (short * margin[lines.row] for margin in self.options.short)
+        rest = {}
+        if self.model.by_unit:
+            rest["options together"] = float(options.initial.sum() - initial.sum())
+            charges = self._charges(lines, segments(lines, self.rows.unit))
+            rest |= {name: self.initial[name] * float(amount.sum()) for name, amount in charges.items()}
+        return {"initial_margin": futures[0] + initial, "maintenance_margin": futures[1] + maintenance}, rest
 
-    def _positions(self, lines: Lines) -> tuple[Array, Array, Array]:
-        row = lines.row
-        size = np.abs(lines.quantity) * self.coin[row]
-        short = np.maximum(-lines.quantity, 0.0) * self.to_pool[row]
-        futures = self.initial_rates.requirement(size, self.table[row]) * self.coin_value[row]
-        options = short * self.short.initial[row]
-        maintenance = self.maintenance_rates.requirement(size, self.table[row]) * self.coin_value[row]
-        return futures, options, maintenance + short * self.short.maintenance[row]
+    def _charges(self, lines: Lines, units: Segments) -> dict[str, Array]:
+        """Amount of each charge by unit, unweighted."""
+        leaves = segments(lines, self.rows.leaf)
+        return {
+            charge.name: amount(lines, units, leaves)
+            for charge, amount in zip(self.model.charges, self.charges, strict=True)
+        }
 
-    def _orders(self, lines: Lines, orders: OrderLines) -> tuple[Array, Array]:
-        """What each order line adds to the initial margin: by its worse side, and by the premium of option buys."""
-        row, position = orders.row, held(lines, orders, self.rank)
-        sizes = SideSizes.of(orders, position, self.market)
-        before = self.initial_rates.requirement(np.abs(sizes.held), self.table[row])
-        after = self.initial_rates.requirement(sizes.worse(), self.table[row])
-        more_short = np.maximum(orders.sell - position, 0.0) - np.maximum(-position, 0.0)
-        short = self.to_pool[row] * self.short.initial[row] * np.maximum(more_short, 0.0)
-        return (after - before) * self.coin_value[row] + short, self._premium(orders, position)
 
-    def _premium(self, orders: OrderLines, position: Array) -> Array:
-        contracts, premium = premium_to_pay(orders, position)
-        bought = np.flatnonzero(is_option(self.market)[orders.row] & (contracts > 0))
-        row, contracts, premium = orders.row[bought], contracts[bought], premium[bought]
-        inverse = self.market.inverse[row]
-        fee = np.zeros(len(bought))
-        for fees, here, underlying in (
-            (self.inverse_fee, inverse, np.ones(len(bought))),
-            (self.linear_fee, ~inverse, self.market.index_price[row]),
-        ):
-            if here.any():
-                fee[here] = fees().per_coin(premium[here] / contracts[here], underlying[here])
-        cost = np.zeros(len(orders))
-        cost[bought] = (premium + contracts * fee) * self.market.contract_size[row] * self.to_pool[row]
-        return cost
+def _unit_results(
+    units: Segments, futures: tuple[Array, Array], options: OptionMargins, charges: dict[str, Array]
+) -> UnitResults:
+    """Both margins of futures and options, what the latter were chosen from, and charges, for each unit of each pool."""
+    inside = np.searchsorted(options.start, units.start).astype(np.int64)  # runs of options lie inside units
+    of_options = {"options_initial": options.initial, "options_maintenance": options.maintenance, **options.parts}
+    figures = {
+        "futures_initial": kernels.segment_sum(units.start, futures[0]),
+        "futures_maintenance": kernels.segment_sum(units.start, futures[1]),
+        **{name: kernels.segment_sum(inside, values) for name, values in of_options.items()},
+    }
+    none = np.full(len(units), -1, dtype=np.int32)
+    return UnitResults(units.pool, units.code, np.zeros(len(units)), none, figures | charges)

@@ -2,21 +2,50 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from margin import kernels
 from margin.contracts import coin_per_contract, is_option, settlement_value
-from margin.market import Market
+from margin.market import DAYS_A_YEAR, Market
 from margin.models.scenarios import ScenarioTable
-from margin.models.shocks import Quoted, VolShock
+from margin.models.shocks import Quoted, VolShock, vol_columns
 from margin.pricing import black76, discount_factors
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
 Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Valuation:
+    """How prices move and what options are worth.
+
+    Attributes
+    ----------
+    moves : {"own", "index"}
+        Whether a relative move applies to each price of its own (mark, forward), or is a move of the index that is added to all
+        of them.
+    discounted : bool
+        Whether options are worth their discounted value, at the market's rate.
+    """
+
+    moves: Literal["own", "index"] = "own"
+    discounted: bool = False
+
+    def share(self, market: Market) -> Array:
+        """Part of a relative move by which the price of each instrument moves, shape (n,).
+
+        Only the part of a forward that a settlement average has not fixed yet moves.
+        """
+        free = 1.0 - market.fixed_forward / market.forward
+        return free if self.moves == "own" else free * market.index_price / market.forward
+
+
+PLAIN = Valuation()
 
 
 class Rows(NamedTuple):
@@ -58,7 +87,7 @@ def pnl_table(
     rows: Rows,
     *,
     in_usd: bool,
-    discounted: bool = False,
+    valuation: Valuation = PLAIN,
 ) -> Array:
     """P&L of one contract (or of one unit of currency) under each scenario, weighted, in the pool's currency.
 
@@ -76,8 +105,7 @@ def pnl_table(
         n + m of them.
     in_usd : bool
         Count in the market's money, else in settlement currency.
-    discounted : bool
-        Whether options are worth their discounted value, at the market's rate.
+    valuation : Valuation
 
     Returns
     -------
@@ -86,7 +114,7 @@ def pnl_table(
     """
     n, unit = scenarios.n_scenarios, rows.unit
     priced = np.flatnonzero(rows.used & (unit >= 0))
-    table, base = _settled(market, scenarios, shock, rows, discounted=discounted)
+    table, base = _settled(market, scenarios, shock, rows, valuation)
     table[:, :n] -= base[:, None]
     instruments = priced[priced < len(market)]
     table[instruments, :n] *= _worth(market, scenarios, instruments, unit, in_usd=in_usd)
@@ -101,37 +129,38 @@ def value_table(
     rows: Rows,
     *,
     in_usd: bool,
-    discounted: bool = False,
+    valuation: Valuation = PLAIN,
 ) -> Values:
     """Shocked and unshocked worth of one contract in the pool's currency, not weighted; parameters as in `pnl_table`."""
     n = scenarios.n_scenarios
     priced = np.flatnonzero((rows.used & (rows.unit >= 0))[: len(market)])
-    table, base = _settled(market, scenarios, shock, rows, discounted=discounted)
+    table, base = _settled(market, scenarios, shock, rows, valuation)
     table[priced, :n] *= _worth(market, scenarios, priced, rows.unit, in_usd=in_usd)
     if in_usd:
         base[priced] *= settlement_value(market)[priced]
     return Values(table, base)
 
 
-def _settled(market: Market, scenarios: ScenarioTable, shock: VolShock, rows: Rows, *, discounted: bool) -> Values:
+def _settled(market: Market, scenarios: ScenarioTable, shock: VolShock, rows: Rows, valuation: Valuation) -> Values:
     """As `value_table`, instruments in their settlement currency, a unit of currency in the market's money."""
     n, count, unit = len(market), scenarios.n_scenarios, rows.unit
     table, base = kernels.aligned_table(len(unit), count), np.zeros(len(unit))
     placed = rows.used & (unit >= 0)
     futures, options = (np.flatnonzero(placed[:n] & kind) for kind in (~is_option(market), is_option(market)))
-    table[futures, :count] = _futures(market, scenarios, futures, unit[futures])
+    share = valuation.share(market)
+    table[futures, :count] = _futures(market, share[futures, None] * scenarios.move[unit[futures]], futures)
     if len(options):
         table[options, :count], base[options] = _options(
-            market, scenarios, shock, options, unit[options], rows.units, discounted=discounted
+            market, scenarios, shock, options, unit[options], rows.units, share[options], discounted=valuation.discounted
         )
     currencies = np.flatnonzero(placed[n:])
     table[n + currencies, :count] = market.usd[currencies, None] * scenarios.move[unit[n + currencies]]
     return Values(table, base)
 
 
-def _futures(market: Market, scenarios: ScenarioTable, rows: NDArray[np.int64], unit: Codes) -> Array:
-    """P&L of futures and perpetuals in settlement currency, shape (len(rows), S)."""
-    move, inverse = scenarios.move[unit], market.inverse[rows]
+def _futures(market: Market, move: Array, rows: NDArray[np.int64]) -> Array:
+    """P&L of futures and perpetuals whose marks move by relative moves, in settlement currency, shape (len(rows), S)."""
+    inverse = market.inverse[rows]
     coin = coin_per_contract(market)[rows, None]
     gain = np.asarray(coin * market.mark[rows, None] * move)
     gain[inverse] = coin[inverse] * (move[inverse] / (1.0 + move[inverse]))
@@ -145,22 +174,21 @@ def _options(
     rows: NDArray[np.int64],
     unit: Codes,
     units: tuple[str, ...],
+    share: Array,
     *,
     discounted: bool,
 ) -> tuple[Array, Array]:
-    """Shocked value, shape (len(rows), S), and model value, shape (len(rows),), of options in settlement currency.
-
-    Only the part of the forward that a settlement average has not fixed yet moves.
-    """
+    """Shocked value, shape (len(rows), S), and model value, shape (len(rows),), of options in settlement currency."""
     forward, strike, years, vol, sign = (
         np.ascontiguousarray(a[rows])
         for a in (market.forward, market.strike, market.years, market.vol, market.option_sign)
     )
     days = (market.expiry[rows] - market.time) / np.timedelta64(1, "D")
     vols = np.ascontiguousarray(shock.shocked(Quoted(vol, days, np.log(strike / forward), unit, units)))
-    moving, code = _moving_forwards(unit, 1.0 - market.fixed_forward[rows] / forward)
+    moving, code = _moving_forwards(unit, share)
     moves = scenarios.move[moving.astype(np.int32)[:, 0]] * moving[:, 1:]
-    price = kernels.black76_grid(forward, strike, years, sign, vols, code, moves, scenarios.vol)
+    column = vol_columns(shock, scenarios.vol)
+    price = kernels.black76_grid(forward, strike, years, sign, vols, code, moves, column)
     base = black76(forward, strike, years, vol, sign).price
     inverse = market.inverse[rows]
     size = market.contract_size[rows] * (discount_factors(market)[rows] if discounted else 1.0)
@@ -169,7 +197,7 @@ def _options(
 
 
 def _moving_forwards(unit: Codes, share: Array) -> tuple[Array, Codes]:
-    """Distinct pairs (unit, share of the forward that moves), shape (k, 2), and the pair of each option."""
+    """Distinct pairs (unit, share of a move by which the forward moves), shape (k, 2), and the pair of each option."""
     pairs, code = np.unique(np.column_stack((unit, share)), axis=0, return_inverse=True)
     return pairs, code.reshape(-1).astype(np.int32)
 
@@ -185,3 +213,33 @@ def _worth(market: Market, scenarios: ScenarioTable, rows: NDArray[np.int64], un
         coin = shocked / (1.0 + scenarios.conversion[at])
         money = np.ones((len(rows), 1))
     return np.where(market.inverse[rows, None], coin, money)
+
+
+def option_pnl(market: Market, rows: NDArray[np.int64], move: Array, *, in_usd: bool, days: float = 0.0) -> Array:
+    """P&L of one contract of options whose forwards move alone, at unchanged volatility and index, in the pool's currency.
+
+    Parameters
+    ----------
+    market : Market
+    rows : ndarray of int64, shape (k,)
+        Options.
+    move : ndarray of float64, shape (k, S)
+        Relative move of each one's forward.
+    in_usd : bool
+        Count in the market's money, else in settlement currency.
+    days : float
+        Days that pass; an option does not pass its expiry.
+
+    Returns
+    -------
+    ndarray of float64, shape (k, S)
+    """
+    forward, strike, years, vol, sign = (
+        column[rows, None] for column in (market.forward, market.strike, market.years, market.vol, market.option_sign)
+    )
+    base = black76(forward, strike, years, vol, sign).price
+    moved = forward * (1.0 + move)
+    price = black76(moved, strike, np.maximum(years - days / DAYS_A_YEAR, 0.0), vol, sign).price
+    per_coin = np.where(market.inverse[rows, None], price / moved - base / forward, price - base)
+    worth = market.contract_size * (settlement_value(market) if in_usd else 1.0)
+    return np.asarray(worth[rows, None] * per_coin)

@@ -18,6 +18,7 @@ from margin.by_name import ByName
 from margin.contracts import coin_per_contract, unrealised_pnl
 from margin.models.charges import Charge, ExpiryDeltaCharge, GivenCharge, settlement_decay
 from margin.models.order_charges import OPEN_ORDERS, PROTECTED_ORDERS, GivenOrderCharges
+from margin.models.orders import WorseSideOrders
 from margin.models.portfolio import PortfolioModel
 from margin.models.scenarios import ScenarioSet
 from margin.models.shape import worst_loss
@@ -125,7 +126,8 @@ def option_fee(inputs: Inputs) -> Outputs:
     rates = {"fees.option_inverse": inputs["fee_rate_of_underlying"], "fees.option_cap": inputs["cap_fraction"]}
     model = vectors.regime("segregated_standard", rates).model
     assert isinstance(model, StandardModel)
-    per_unit = model.inverse_fee().per_coin(np.array([inputs["option_price_coin"]], dtype=np.float64), np.ones(1))
+    assert isinstance(model.orders, WorseSideOrders)
+    per_unit = model.orders.inverse_fee().per_coin(np.array([inputs["option_price_coin"]], dtype=np.float64), np.ones(1))
     return {"fee_coin": abs(inputs["size"]) * float(per_unit[0])}
 
 
@@ -170,7 +172,7 @@ def volatility_shock(inputs: Inputs) -> Outputs:
 def _shocked_up(shock: RelativeVolShock, vol: float, days: float) -> float:
     only = np.zeros(1, dtype=np.int32)
     option = Quoted(np.array([vol]), np.array([days], dtype=np.float64), np.zeros(1), only, ("",))
-    return float(shock.shocked(option)[0, UP])
+    return float(shock.shocked(option)[0, shock.columns.index(UP)])
 
 
 def segregated_pm_account(inputs: Inputs) -> Outputs:

@@ -23,18 +23,19 @@ from margin.models.charges import (
     price_adjusted_delta,
 )
 from margin.models.combine import Factors
-from margin.models.options import MoneynessMargin
+from margin.models.futures import FuturesMargin
+from margin.models.options import MoneynessMargin, PerPosition
 from margin.models.order_charges import WorseSideCharge
-from margin.models.orders import OptionFee
+from margin.models.orders import OptionFee, WorseSideOrders
 from margin.models.portfolio import PortfolioModel
 from margin.models.rates import RateTable
 from margin.models.scenarios import ExtendedMoves, PriceVolGrid, ScenarioSet
 from margin.models.shape import GainOffset
-from margin.models.shocks import VOL_MOVES, RelativeVolShock
+from margin.models.shocks import RelativeVolShock
 from margin.models.standard import StandardModel
 from margin.params import ACCEPTED, Day, Parameters
 from margin.pools import Collateral, CrossPool, SegregatedPool
-from margin.regime import Regime
+from margin.regime import Regime, with_overrides
 
 MODES = ("segregated_standard", "cross_standard", "segregated_portfolio", "cross_portfolio")
 
@@ -106,7 +107,8 @@ def regime(
     if mode not in MODES:
         message = f"no mode {mode!r}; available: {', '.join(MODES)}"
         raise ParameterError(message, name="mode", scope="arguments")
-    return compose(mode, parameters(as_of, params=params, accept=accept), options or Options())
+    resolved = parameters(as_of, params=params, accept=accept)
+    return with_overrides(resolved, lambda p: compose(mode, p, options or Options()))
 
 
 def compose(mode: str, p: Parameters, options: Options) -> Regime:
@@ -145,12 +147,9 @@ def _standard(p: Parameters) -> StandardModel:
         return lambda: OptionFee(p.number(f"fees.{rate}"), p.number("fees.option_cap"))
 
     return StandardModel(
-        initial=rates("base_im"),
-        maintenance=rates("base_mm"),
-        inverse_options=options,
-        linear_options=options,
-        inverse_fee=fee("option_inverse"),
-        linear_fee=fee("option_linear_taker"),
+        futures=FuturesMargin(initial=rates("base_im"), maintenance=rates("base_mm")),
+        options=PerPosition(inverse=options, linear=options),
+        orders=WorseSideOrders(inverse_fee=fee("option_inverse"), linear_fee=fee("option_linear_taker")),
     )
 
 
@@ -207,7 +206,6 @@ def _portfolio(
         return p.number(f"currency.{currency(unit)}.extended_dampener")
 
     price_range = of_pair("price_range")
-    vols = {name.removeprefix("vol "): code for code, name in enumerate(VOL_MOVES)}
     factor = p.number("general.mm_factor")
     decimals = int(p.number("general.margin_decimals"))
     return PortfolioModel(
@@ -215,7 +213,7 @@ def _portfolio(
             grid=PriceVolGrid(
                 price_range=price_range,
                 steps=int(p.number("general.buckets_count")),
-                vol=tuple(vols[str(name)] for name in _names(p, "general.standard_vol_scenarios")),
+                vol=tuple(str(name) for name in _names(p, "general.standard_vol_scenarios")),
             ),
             extended=ExtendedMoves(
                 moves=p.numbers("general.extended_moves"),

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from margin.venues.derive import conformance_portfolio
+from margin.venues.derive import conformance_portfolio, conformance_pricing, conformance_srm
 
-ADAPTERS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {**conformance_portfolio.ADAPTERS}
+ADAPTERS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    **conformance_srm.ADAPTERS,
+    **conformance_portfolio.ADAPTERS,
+    **conformance_pricing.ADAPTERS,
+}

@@ -11,7 +11,8 @@ import numpy as np
 
 from margin.book import Book
 from margin.market import Market
-from margin.models.portfolio import WORST_LOSS, PortfolioModel, PreparedPortfolio
+from margin.models.portfolio import PortfolioModel
+from margin.models.prepared_portfolio import WORST_LOSS, PreparedPortfolio
 from margin.pricing import discount_factors, model_marks
 from margin.venues.derive.portfolio import SECONDS_A_DAY
 from margin.venues.derive.rules import Options, compose, parameters

@@ -12,15 +12,18 @@ from margin.models.combine import DepegFactor, Factors
 from margin.models.confidence import ConfidenceCharge
 from margin.models.expiry_charges import ForwardCharge, NakedShortCharge
 from margin.models.fold import ExpiryDiscount, SignDiscount
-from margin.models.portfolio import WORST_LOSS, PortfolioModel
+from margin.models.portfolio import PortfolioModel
+from margin.models.prepared_portfolio import WORST_LOSS
 from margin.models.scenarios import ListedScenarios, Scenario
-from margin.models.shocks import ABSOLUTE_SKEW, DOWN, LINEAR_SKEW, SAME, UP, RelativeVolShock, SkewShock, WithSkew
+from margin.models.shocks import DOWN, SAME, SKEW, SMILE, UP, RelativeVolShock, SkewShock, WithSkew
 from margin.models.size_charges import SizeCharge, share_of_currencies, share_of_futures
+from margin.models.valuation import PLAIN, Valuation
 from margin.params import Parameters
 from margin.pools import Collateral
 
-VOLS = {"up": UP, "none": SAME, "down": DOWN, "linear": LINEAR_SKEW, "abs": ABSOLUTE_SKEW}
+VOLS = {"up": UP, "none": SAME, "down": DOWN, "linear": SKEW, "abs": SMILE}
 SKEWS = {"linear", "abs"}
+DISCOUNTED = Valuation(discounted=True)
 SECONDS_A_DAY = np.timedelta64(1, "D") / np.timedelta64(1, "s")
 
 Number = Callable[[str], float]
@@ -43,7 +46,7 @@ def pm1_model(p: Parameters, coin: str) -> PortfolioModel:
         scenarios=_scenarios(p, f"pm1.{coin}"),
         vol_shock=_parallel(p, n, minimum_up=0, least_days=n("dte_floor_sec") / SECONDS_A_DAY),
         fold=SignDiscount(ExpiryDiscount(n("base_static_discount"), n("rate_mult"), n("rate_add"))),
-        competing=(_forward(n, discounted=False),),
+        competing=(_forward(n, PLAIN),),
         charges=(
             SizeCharge("perp", share_of_futures(n("perp_percent"))),
             SizeCharge("base", share_of_currencies(n("base_percent"))),
@@ -79,8 +82,8 @@ def pm2_model(p: Parameters, coin: str, *, swapped: bool) -> PortfolioModel:
         scenarios=_scenarios(p, f"pm2.{coin}"),
         vol_shock=WithSkew(parallel, skew("linear"), skew("abs")),
         fold=SignDiscount(discount(long, "long", -1), discount(short, "short", 1)),
-        discounted=True,
-        competing=(_forward(n, discounted=True),),
+        valuation=DISCOUNTED,
+        competing=(_forward(n, DISCOUNTED),),
         charges=(
             SizeCharge("perp", share_of_futures(n("mm_perp_percent"))),
             SizeCharge("perp_initial", share_of_futures(n("im_perp_percent_extra"))),
@@ -142,6 +145,6 @@ def _parallel(p: Parameters, n: Number, *, minimum_up: float, least_days: float)
     )
 
 
-def _forward(n: Number, *, discounted: bool) -> ForwardCharge:
-    moves = ListedScenarios(tuple(Scenario(n(f"basis_spot_{side}") - 1, SAME) for side in ("up", "down")))
-    return ForwardCharge("forward", moves, n("basis_add_factor"), n("basis_mult_factor"), discounted=discounted)
+def _forward(n: Number, valuation: Valuation) -> ForwardCharge:
+    moves = ListedScenarios(tuple(Scenario(n(f"basis_spot_{side}") - 1) for side in ("up", "down")))
+    return ForwardCharge("forward", moves, n("basis_add_factor"), n("basis_mult_factor"), valuation)

@@ -1,6 +1,6 @@
 """The risk managers of Derive as compositions of pools, models and charges. Every subaccount is one pool, counted in USDC.
 
-Numbers come from ``params/*.toml``; where sources differ, the choice is an option here.
+Numbers come from ``params/*.toml``; where sources differ or rules are not published, the choice is an option here.
 """
 
 from __future__ import annotations
@@ -9,20 +9,24 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from margin.errors import ParameterError
 from margin.params import ACCEPTED, Day, Parameters
 from margin.pools import Collateral, CrossPool
-from margin.regime import Regime
+from margin.regime import Regime, with_overrides
 from margin.venues.derive.portfolio import pm1_model, pm2_collateral, pm2_model
+from margin.venues.derive.srm import srm_collateral, srm_model
 
-MODES = ("pm1_eth", "pm1_btc", "pm2_eth", "pm2_btc", "pm2_sol", "pm2_hype")
+if TYPE_CHECKING:
+    from margin.models.requirement import Model
+
+MODES = ("srm", "pm1_eth", "pm1_btc", "pm2_eth", "pm2_btc", "pm2_sol", "pm2_hype")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Readings where sources differ.
+    """Readings where sources differ or rules are not published.
 
     Attributes
     ----------
@@ -31,10 +35,14 @@ class Options:
     static_discounts : {"documentation", "contract"}
         Positive values discounted and negative ones marked up, as documented and as the venue's tests have it; or the other way
         round, as the fields stand in the production contracts.
+    orders : {"refuse", "ignore"}
+        What open orders do in SRM: the venue's search for the worst fill is not published. Ignored, they add nothing, as in the
+        venue's own margin calculator.
     """
 
     source: Literal["contract", "documentation"] = "contract"
     static_discounts: Literal["documentation", "contract"] = "documentation"
+    orders: Literal["refuse", "ignore"] = "refuse"
 
 
 def parameters(
@@ -82,27 +90,37 @@ def regime(
     Raises
     ------
     ParameterError
-        If there is no such mode, or a parameter that every book needs has no value. Parameters of single currencies are asked
-        for when a book that needs them is assessed.
+        If there is no such mode, or a parameter that every book needs has no value. Parameters of single currencies and markets
+        are asked for when a book that needs them is assessed.
     """
     if mode not in MODES:
         message = f"no mode {mode!r}; available: {', '.join(MODES)}"
         raise ParameterError(message, name="mode", scope="arguments")
-    return compose(mode, parameters(as_of, params=params, accept=accept, options=options), options or Options())
+    resolved = parameters(as_of, params=params, accept=accept, options=options)
+    return with_overrides(resolved, lambda p: compose(mode, p, options or Options()))
 
 
 def compose(mode: str, p: Parameters, options: Options) -> Regime:
     """Regime of a risk manager from resolved parameters."""
-    manager, _, coin = mode.upper().partition("_")
-    swapped = options.static_discounts == "contract"
+    model, collateral = _parts(mode, p, options)
     return Regime(
         name=f"derive {mode}",
         pool=CrossPool(money=p.text("general.cash")),
-        model=pm1_model(p, coin) if manager == "PM1" else pm2_model(p, coin, swapped=swapped),
-        collateral=Collateral() if manager == "PM1" else pm2_collateral(p, coin),
+        model=model,
+        collateral=collateral,
         provenance={
             "as_of": p.as_of.isoformat(),
             "statuses": ", ".join(sorted(p.statuses())),
             "parameters": p.fingerprint(),
         },
     )
+
+
+def _parts(mode: str, p: Parameters, options: Options) -> tuple[Model, Collateral]:
+    """Model and collateral schedule of a risk manager."""
+    manager, _, coin = mode.upper().partition("_")
+    if manager == "SRM":
+        return srm_model(p, ignore_orders=options.orders == "ignore"), srm_collateral(p)
+    if manager == "PM1":
+        return pm1_model(p, coin), Collateral()
+    return pm2_model(p, coin, swapped=options.static_discounts == "contract"), pm2_collateral(p, coin)

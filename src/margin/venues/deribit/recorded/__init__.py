@@ -6,6 +6,7 @@
 - `reprice(market)`: Black-76 against the recorded marks; `render_reprice(folder)` for all of them.
 - `crash_comparison(folder)`, `crash_accounts(folder)`: the same positions, and whole seeded accounts, before and in the crash of
   February 2026; `render_crash(folder)` shows both.
+- `daily_surfaces(folder)`, `daily_vol_index(folder)`: implied volatilities day by day.
 """
 
 from margin.venues.deribit.recorded.accounts import example_accounts, write_snapshot_of
@@ -14,6 +15,7 @@ from margin.venues.deribit.recorded.compare import render_chain, render_list, re
 from margin.venues.deribit.recorded.crash import Comparison, crash_comparison, render_crash
 from margin.venues.deribit.recorded.crash_book import Jump, crash_accounts
 from margin.venues.deribit.recorded.read import Recording
+from margin.venues.deribit.recorded.surfaces import daily_surfaces, daily_vol_index
 
 __all__ = [
     "Chain",
@@ -24,6 +26,8 @@ __all__ = [
     "chain",
     "crash_accounts",
     "crash_comparison",
+    "daily_surfaces",
+    "daily_vol_index",
     "example_accounts",
     "instants",
     "render_chain",

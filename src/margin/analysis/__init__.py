@@ -1,0 +1,1 @@
+"""What margins are worth: tests of past margins against what happened next."""

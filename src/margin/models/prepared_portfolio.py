@@ -1,0 +1,213 @@
+"""A portfolio model made ready for one market: from lines to requirements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from margin.lines import Lines, OrderLines, Segments, group_lines, pool_sums, segments
+from margin.market import Market
+from margin.models.charges import PreparedCharge, Sensitivities
+from margin.models.collateral_lines import BorrowCharge, hedging_part
+from margin.models.order_charges import OPEN_ORDERS, PreparedOrderCharge
+from margin.models.requirement import Requirement, UnitResults
+from margin.models.shape import GainOffset
+from margin.models.stress import Stress, UnitVectors
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int32]
+Charges = Mapping[str, PreparedCharge]
+
+WORST_LOSS, SCENARIO_LOSS, EXCESS_OF = "worst_loss", "scenario_loss", "excess_of_"
+"""Component of a unit's worst loss; the part of it that scenarios give; prefix of what a minimum adds."""
+
+
+class Risk(NamedTuple):
+    """Amounts of the units of pools before factors.
+
+    Attributes
+    ----------
+    lines : Lines
+        Those that take part.
+    units, leaves : Segments
+    worst : ndarray of float64, shape (n_units,)
+        Largest loss over scenarios and competing charges.
+    scenario : ndarray of int32, shape (n_units,)
+    shown : dict of str to ndarray
+        What the parts are made of: the competing charges, the loss by scenarios alone beside them, the minimum.
+    parts : dict of str to ndarray
+        Components by name: the worst loss, the charges, what is missing to the minimum.
+    """
+
+    lines: Lines
+    units: Segments
+    leaves: Segments
+    worst: Array
+    scenario: Codes
+    shown: dict[str, Array]
+    parts: dict[str, Array]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedPortfolio:
+    """`PortfolioModel` for one market; fields that are not described here are the model's.
+
+    Attributes
+    ----------
+    market : Market
+    units : tuple of str
+    unit, leaf, rank : ndarray of int32, shape (n_rows,)
+    stress : Stress
+    shocked_currencies : ndarray of bool, shape (n_currencies,)
+        Currencies whose equity is a line: those in a unit, and all where debts are charged.
+    sensitivities : Sensitivities
+    initial, maintenance : dict of str to float
+        Factor of each component.
+    """
+
+    market: Market
+    units: tuple[str, ...]
+    unit: Codes
+    leaf: Codes
+    rank: Codes
+    stress: Stress
+    shocked_currencies: NDArray[np.bool_]
+    sensitivities: Sensitivities
+    charges: Charges
+    competing: Charges
+    minimum: Charges
+    orders: PreparedOrderCharge | None
+    order_sets: bool
+    borrow: BorrowCharge | None
+    hedging_only: bool
+    gains: GainOffset | None
+    initial: dict[str, float]
+    maintenance: dict[str, float]
+    worst_decimals: int | None
+    initial_decimals: int | None
+
+    @property
+    def n_scenarios(self) -> int:
+        """Number of scenarios, the competing charges among them."""
+        return self.stress.scenarios.n_scenarios + len(self.competing)
+
+    def label(self, unit: int, scenario: int) -> str:
+        """A scenario in words."""
+        rival = scenario - self.stress.scenarios.n_scenarios
+        return self.stress.scenarios.label(unit, scenario) if rival < 0 else tuple(self.competing)[rival]
+
+    def requirement(self, lines: Lines, orders: OrderLines) -> Requirement:
+        """Worst losses and charges of all units, margins of all pools."""
+        n = lines.n_pools
+        risk = self._risk(lines)
+        summed = {name: pool_sums(risk.units.pool, amount, n) for name, amount in risk.parts.items()}
+        components = {name: self.initial[name] * amount for name, amount in summed.items()}
+        maintenance = sum((self.maintenance[name] * amount for name, amount in summed.items()), np.zeros(n))
+        of_orders = {} if self.orders is None else self.orders(orders, n)
+        if self.order_sets:
+            of_orders[OPEN_ORDERS] = self._order_sets(lines, orders, sum(components.values(), np.zeros(n)))
+        if self.borrow is not None:
+            debts = self.borrow.margin(lines, self.market)
+            components[self.borrow.name] = debts.initial
+            maintenance = maintenance + debts.maintenance
+        initial = sum((components | of_orders).values(), np.zeros(n))
+        return Requirement(
+            initial=_rounded(initial, self.initial_decimals),
+            maintenance=maintenance,
+            components=components | of_orders,
+            units=UnitResults(
+                risk.units.pool, risk.units.code, risk.worst, risk.scenario, _without(risk.parts, WORST_LOSS) | risk.shown
+            ),
+        )
+
+    def contributions(self, lines: Lines) -> tuple[dict[str, Array], dict[str, float]]:
+        """Loss of each line in its unit's worst scenario, and what turns their sum into the sum of worst losses.
+
+        Where a competing charge is the worst loss it belongs to no line. The lines' losses and the other parts add up to the
+        units' worst losses.
+        """
+        risk = self._risk(lines)
+        placed = np.flatnonzero(self.unit[lines.row] >= 0)
+        loss = np.zeros(len(lines))
+        rest = dict.fromkeys(("dampening", "gains not counted", "rounding", *self.competing), 0.0)
+        for u, vectors in enumerate(self.vectors(lines)):
+            if risk.scenario[u] < 0:  # there is none
+                continue
+            rival = int(risk.scenario[u]) - self.stress.scenarios.n_scenarios
+            if rival >= 0:
+                name = tuple(self.competing)[rival]
+                rest[name] += float(risk.shown[name][u])
+                continue
+            relieved = vectors.total + vectors.relief
+            worst = int(np.argmin(relieved))
+            loss[placed[risk.units.start[u] : risk.units.start[u + 1]]] = -vectors.lines[:, worst]
+            rest["dampening"] -= float(vectors.relief[worst])
+            gain = max(0.0, float(relieved[worst]))
+            rest["gains not counted"] += gain
+            exact = gain - float(relieved[worst])
+            rest["rounding"] += float(_rounded(np.array(exact), self.worst_decimals)) - exact
+        return {"loss": loss}, rest
+
+    def vectors(self, lines: Lines) -> tuple[UnitVectors, ...]:
+        """Scenario vectors of each unit of one pool."""
+        return self.stress.vectors(self._placed(lines)[0], self.unit, self.leaf, self.gains)
+
+    def _placed(self, lines: Lines) -> tuple[Lines, Segments]:
+        """The lines that stand in a unit, coin as far as it takes part, and the runs of each unit."""
+        inside = self.unit[lines.row] >= 0
+        if not inside.all():
+            lines = Lines(lines.pool[inside], lines.row[inside], lines.quantity[inside], lines.n_pools)
+        units = segments(lines, self.unit)
+        return (hedging_part(lines, units, self.sensitivities) if self.hedging_only else lines), units
+
+    def _risk(self, lines: Lines) -> Risk:
+        lines, units = self._placed(lines)
+        leaves = segments(lines, self.leaf)
+        worst, scenario = self.stress.worst(lines, units, leaves)
+        by_scenarios = worst = _rounded(worst, self.worst_decimals)
+        rivals = {name: amount(lines, units, leaves) for name, amount in self.competing.items()}
+        for k, rival in enumerate(rivals.values()):
+            wins = rival > worst
+            worst = np.where(wins, rival, worst)
+            scenario = np.where(wins, np.int32(self.stress.scenarios.n_scenarios + k), scenario)
+        parts = {WORST_LOSS: worst} | {name: amount(lines, units, leaves) for name, amount in self.charges.items()}
+        shown = dict(rivals)
+        if rivals:
+            shown[SCENARIO_LOSS] = by_scenarios
+        for name, minimum in self.minimum.items():
+            shown[name] = minimum(lines, units, leaves)
+            parts[EXCESS_OF + name] = np.maximum(shown[name] - sum(parts.values(), np.zeros(len(units))), 0.0)
+        return Risk(lines, units, leaves, worst, scenario, shown, parts)
+
+    def _order_sets(self, lines: Lines, orders: OrderLines, before: Array) -> Array:
+        """By how much the initial margin rises when all buy orders, or all sell orders, are filled: the larger, at least 0."""
+        rise = np.zeros(lines.n_pools)
+        if not len(orders):
+            return rise
+        for quantity in (orders.buy, -orders.sell):
+            filled = group_lines(
+                np.concatenate((lines.pool, orders.pool)),
+                np.concatenate((lines.row, orders.row)),
+                np.concatenate((lines.quantity, quantity)),
+                self.rank,
+                lines.n_pools,
+            )
+            risk = self._risk(filled)
+            after = sum(
+                (self.initial[name] * pool_sums(risk.units.pool, amount, lines.n_pools) for name, amount in risk.parts.items()),
+                np.zeros(lines.n_pools),
+            )
+            rise = np.maximum(rise, after - before)
+        return rise
+
+
+def _without(parts: dict[str, Array], name: str) -> dict[str, Array]:
+    return {other: amount for other, amount in parts.items() if other != name}
+
+
+def _rounded(values: Array, decimals: int | None) -> Array:
+    return values if decimals is None else np.round(values, decimals)

@@ -1,0 +1,112 @@
+"""The account modes of OKX as compositions of pools, models and charges.
+
+Numbers come from ``params/*.toml``; where the venue's rules leave a choice open, the choice is an option here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from typing import Literal
+
+from margin.errors import ParameterError
+from margin.params import ACCEPTED, Day, Parameters
+from margin.pools import Collateral, CrossPool
+from margin.regime import Regime, with_overrides
+from margin.venues.okx import portfolio
+
+MODES = ("portfolio",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Readings of rules that the venue does not publish.
+
+    Attributes
+    ----------
+    vol_rule : {"max_loss", "points", "fraction"}
+        How MR1 shocks volatilities: by points and by a fraction of themselves, the larger loss counting; or by one of them.
+    option_close : {"fee", "fixed"}
+        Closing cost of options in MR7: the taker fee, never above a part of the mark; or the fixed amount of 2022.
+    interest : bool
+        Whether MR5 is charged.
+    option_basis : bool
+        Whether deltas of options count in MR4.
+    """
+
+    vol_rule: Literal["max_loss", "points", "fraction"] = "max_loss"
+    option_close: Literal["fee", "fixed"] = "fee"
+    interest: bool = True
+    option_basis: bool = False
+
+
+def parameters(
+    as_of: Day, *, params: Sequence[str | os.PathLike[str]] = (), accept: Sequence[str] = ACCEPTED
+) -> Parameters:
+    """Parameters of the venue on a day, files of the user last (and winning).
+
+    Raises
+    ------
+    ParameterError
+        If a file is malformed.
+    """
+    with as_file(files(__package__) / "params") as folder:
+        return Parameters.load(*sorted(folder.glob("*.toml")), *params, as_of=as_of, accept=accept)
+
+
+def regime(
+    mode: str,
+    *,
+    as_of: Day,
+    params: Sequence[str | os.PathLike[str]] = (),
+    accept: Sequence[str] = ACCEPTED,
+    options: Options | None = None,
+) -> Regime:
+    """Regime of an account mode on a day.
+
+    Parameters
+    ----------
+    mode : str
+        One of `MODES`.
+    as_of : date or "YYYY-MM-DD"
+        Day whose parameters hold.
+    params : sequence of paths
+        Parameter files of the user, which win over the venue's.
+    accept : sequence of str
+        Statuses of parameters to take; with ``illustrative`` among them every result is marked.
+    options : Options, optional
+
+    Raises
+    ------
+    ParameterError
+        If there is no such mode, or a parameter that every book needs has no value. Parameters of single coins and currencies
+        are asked for when a book that needs them is assessed.
+    """
+    if mode not in MODES:
+        message = f"no mode {mode!r}; available: {', '.join(MODES)}"
+        raise ParameterError(message, name="mode", scope="arguments")
+    resolved = parameters(as_of, params=params, accept=accept)
+    return with_overrides(resolved, lambda p: compose(mode, p, options or Options()))
+
+
+def compose(mode: str, p: Parameters, options: Options) -> Regime:
+    """Regime of an account mode from resolved parameters."""
+    return Regime(
+        name=f"okx {mode}",
+        pool=CrossPool(),
+        model=portfolio.model(
+            p,
+            vol_rule=options.vol_rule,
+            close=options.option_close,
+            interest=options.interest,
+            option_basis=options.option_basis,
+        ),
+        collateral=Collateral(),
+        provenance={
+            "as_of": p.as_of.isoformat(),
+            "statuses": ", ".join(sorted(p.statuses())),
+            "parameters": p.fingerprint(),
+        },
+    )
