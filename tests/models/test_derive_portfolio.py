@@ -6,13 +6,17 @@ forward, strike and spot.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import derive_books as books
-from margin.venues.derive import regime
+from margin.models.charges import GivenCharge
+from margin.venues.derive import parameters, regime
+from margin.venues.derive.rules import Options
 
 from . import slow_derive as slow
 
@@ -134,3 +138,79 @@ def test_the_random_books_reach_every_mechanism(pm2):
         assert (columns[name] > 0).any(), name
     assert (result.available < 0).any()
     assert (result.available > 0).any()
+
+
+@given(seed=st.integers(0, 40), held=rows, other=collateral, amount=st.floats(0, 50_000))
+def test_contributions_add_up_where_another_charge_wins(pm2, seed, held, other, amount):
+    market = books.market(seed)
+    model = replace(pm2.model, competing=(*pm2.model.competing, GivenCharge("rival", amount)))
+    book = books.one(market, {row: q for row, q in held.items() if q}, {"USDC": 10.0} | other)
+    result = replace(pm2, model=model).assess(book, market)
+    units, (pool,) = result.results.units, result.explain("a").pools
+    worst = float(units.worst_loss.sum())
+    assert pool.lines["loss"].sum() + sum(pool.rest.values()) == pytest.approx(worst, rel=1e-12, abs=1e-6)
+    without = pm2.assess(book, market).results.units.worst_loss.sum()
+    assert worst == (max(without, amount) if len(units.pool) else 0.0)
+    won = len(units.pool) and amount > without
+    assert pool.rest["rival"] == (amount if won else 0.0)
+    assert (pool.scenarios == {"ETH": "rival"}) == bool(won)
+
+
+# The tables of the specification, section 4.1.
+
+TAILS = {
+    "ETH": slow.TAILS,
+    "BTC": slow.TAILS,
+    "SOL": {0.67: 0.72, 0.34: 0.36, 1.5: 0.48, 2: 0.24, 3: 0.12, 4: 0.08, 5: 0.06, 6: 0.048},
+    "HYPE": {0.34: 0.49, 1.5: 0.66, 2: 0.33, 3: 0.165, 4: 0.11, 5: 0.0825, 6: 0.066},
+}
+MANAGERS = {  # spot step; im, mm factor; perp mm, extra; option mm, extra; vol up, down; least vol
+    "ETH": (0.045, 1.0, 0.8, 0.03, 0.01, 0.003, 0.002, 0.5, 0.3, 0.4),
+    "BTC": (0.045, 1.0, 0.8, 0.03, 0.01, 0.003, 0.002, 0.5, 0.3, 0.4),
+    "SOL": (0.0675, 1.1, 0.9, 0.05, 0.01, 0.015, 0.005, 0.6, 0.3, 0.6),
+    "HYPE": (0.0825, 1.15, 0.95, 0.075, 0.025, 0.0175, 0.0075, 0.65, 0.3, 0.6),
+}
+FIELDS = (
+    "im_factor", "mm_factor", "mm_perp_percent", "im_perp_percent_extra", "mm_option_percent", "im_option_percent_extra",
+    "vol_range_up", "vol_range_down", "min_vol_up_shock",
+)  # fmt: skip
+
+
+def grid(step: float) -> set[tuple[float, str, float]]:
+    """Three steps on both sides with the volatility up, unchanged and down; a fourth with the volatility up."""
+    spots = [round(1 + i * step, 6) for i in range(-3, 4)]
+    return {(s, vol, 1.0) for s in spots for vol in ("up", "none", "down")} | {
+        (round(1 + i * step, 6), "up", 1.0) for i in (-4, 4)
+    }
+
+
+@pytest.mark.parametrize("coin", MANAGERS)
+def test_parameters_of_pm2(coin):
+    p, (step, *values) = parameters(DAY), MANAGERS[coin]
+    assert [p.number(f"pm2.{coin}.{name}") for name in FIELDS] == values
+    basis = [p.number(f"pm2.{coin}.basis_spot_{side}") for side in ("up", "down")]
+    assert basis == pytest.approx([1 + step, 1 - step], rel=1e-15)
+    listed = [(float(s), vol, float(weight)) for s, vol, weight in p.get(f"pm2.{coin}.scenarios")]
+    tails = {(float(s), "up", weight) for s, weight in TAILS[coin].items()}
+    assert set(listed) == grid(step) | tails | {(1.0, "linear", 1.0), (1.0, "abs", 1.0)}
+    assert len(listed) == len(set(listed))
+
+
+@pytest.mark.parametrize("coin", ["ETH", "BTC"])
+def test_parameters_of_pm1(coin):
+    p = parameters(DAY)
+    for name, value in slow.ETH_PM1.items():
+        if name != "scenarios":
+            assert p.number(f"pm1.{coin}.{name}") == value, name
+    listed = {(float(s), vol, 1.0) for s, vol in p.get(f"pm1.{coin}.scenarios")}
+    assert listed == grid(0.045)
+
+
+def test_readings_of_the_sources():
+    contract, documented = parameters(DAY), parameters("2026-04-01", options=Options(source="documentation"))
+    for name, values in {"conf_margin": (0.4, 1.0), "vol_range_down": (0.3, 0.275)}.items():
+        assert (contract.number(f"pm2.ETH.{name}"), documented.number(f"pm2.ETH.{name}")) == values
+    market, held = books.market(0, calm=True), {1 + 14 * 6 + 6: 1.0}  # a call of the last expiry
+    given = {kind: regime("pm2_eth", as_of=DAY, options=Options(static_discounts=kind)) for kind in ("documentation", "contract")}
+    worst = {kind: r.assess(books.one(market, held, {}), market).results.units.worst_loss[0] for kind, r in given.items()}
+    assert worst["documentation"] > worst["contract"]  # its value counts at 0.98 or at 1.02
