@@ -255,6 +255,18 @@ def test_no_scenarios_leave_the_competing_charge(calm):
         assert sum(result.explain("a").pools[0].rest.values()) == worst
 
 
+def test_a_price_may_fall_to_zero_where_contracts_are_linear(calm, market):
+    nothing = Scenario(-1.0, SAME)
+    call, put = row(WEEK, 3, "call"), row(WEEK, 3, "put")
+    for held, worth in ((PERP, calm.mark[PERP]), (call, calm.mark[call]), (put, calm.mark[put] - calm.strike[put])):
+        worst = assess(calm, {held: 2.0}, scenarios=(nothing,)).unit_columns()["worst_loss"][0]
+        assert worst == pytest.approx(max(2 * worth, 0.0), rel=1e-12)
+    with pytest.raises(DataError, match=r"instruments\.contract.*BTC-PERPETUAL.*takes the price to zero"):
+        assess(market, {0: 1.0}, scenarios=(nothing,), fold=None)
+    with pytest.raises(ValueError, match=r"a price move of -1\.5 is below -1"):
+        Scenario(-1.5, SAME)
+
+
 @pytest.mark.parametrize(("times", "wins"), [(0.5, False), (1.0, False), (2.0, True)])
 def test_a_competing_charge_wins_where_it_is_larger(calm, times, wins):
     exact = assess(calm, {PERP: 2.0}).unit_columns()["worst_loss"][0]
