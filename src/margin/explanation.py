@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -147,7 +147,9 @@ def _scenarios(assessment: Assessment, pool: int) -> dict[str, str]:
 
 def _lines_of(lines: Lines, pool: int) -> Lines:
     here = slice(*np.searchsorted(lines.pool, (pool, pool + 1)))
-    return Lines(np.zeros(here.stop - here.start, dtype=np.int32), lines.row[here], lines.quantity[here], 1)
+    own = lines.take(np.arange(here.start, here.stop))
+    isolated = None if lines.isolated is None else lines.isolated[pool : pool + 1]
+    return replace(own, pool=np.zeros(len(own), dtype=np.int32), n_pools=1, isolated=isolated)
 
 
 def _row_name(market: Market, row: int) -> str:

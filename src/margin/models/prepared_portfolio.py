@@ -160,7 +160,7 @@ class PreparedPortfolio:
         """The lines that stand in a unit, coin as far as it takes part, and the runs of each unit."""
         inside = self.unit[lines.row] >= 0
         if not inside.all():
-            lines = Lines(lines.pool[inside], lines.row[inside], lines.quantity[inside], lines.n_pools)
+            lines = lines.take(inside)
         units = segments(lines, self.unit)
         return (hedging_part(lines, units, self.sensitivities) if self.hedging_only else lines), units
 
