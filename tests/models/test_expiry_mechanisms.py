@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import derive_books as books
+from margin.book import Book
 from margin.errors import DataError, ParameterError
 from margin.models.charges import GivenCharge
 from margin.models.combine import DepegFactor, Factors
@@ -22,6 +23,7 @@ from margin.pools import CrossPool
 from margin.regime import Regime
 from margin.venues import load
 from margin.venues.derive import regime
+from margin.venues.derive.rules import Options
 
 from . import slow_derive as slow
 
@@ -292,6 +294,16 @@ def test_collateral_that_is_not_listed(calm):
         regime("pm2_eth", as_of=DAY).assess(books.one(other, {}, {"XYZ": 1.0}), other)
     with pytest.raises(ParameterError, match="PM1 of ETH holds ETH and USDC, not USDT"):
         regime("pm1_eth", as_of=DAY).assess(books.one(calm, {}, {"USDT": 1.0}), calm)
+
+
+@pytest.mark.parametrize("mode", ["pm1_eth", "pm2_eth"])
+def test_orders_are_refused_or_left_out(mode):
+    market = books.market(1, calm=True, discounted=mode == "pm2_eth")
+    book = Book.of(orders={"account": ["a"], "instrument": [books.PERPETUAL], "quantity": [1.0], "price": [9.0]})
+    with pytest.raises(DataError, match=r"orders\.instrument.*ETH-PERP.*open orders.*not known.*ignore"):
+        regime(mode, as_of=DAY).assess(book, market)
+    ignored = regime(mode, as_of=DAY, options=Options(orders="ignore")).assess(book, market)
+    assert ignored.initial_margin.tolist() == [0.0]
 
 
 @pytest.mark.parametrize(
