@@ -105,7 +105,7 @@ class Regime:
         if own:
             return self._assess_each(np.array(own, dtype=np.int32), book, market, threads=threads, block=block, on_block=on_block)
         started = time.perf_counter()
-        encoded = self._encoded(book, market)
+        encoded = self.encode(book, market)
         block = block or min(BLOCK, max(1, CELLS // max(1, len(encoded.currencies))))
         seconds = {"encode": time.perf_counter() - started}
         prepared = self.prepare(encoded)
@@ -144,7 +144,7 @@ class Regime:
             for codes, regime in parts
         ]
         results = joined_results([(codes, part.prepared, part.results) for codes, part in done])
-        encoded = self._encoded(book, market)
+        encoded = self.encode(book, market)
         if on_block is not None:
             on_block(len(book.accounts))
         seconds = dict(done[0][1].timings)
@@ -152,7 +152,8 @@ class Regime:
         prepared = JoinedPrepared(tuple(part.prepared for _, part in done))
         return Assessment(regime=self, encoded=encoded, prepared=prepared, results=results, timings=seconds)
 
-    def _encoded(self, book: Book, market: Market) -> Encoded:
+    def encode(self, book: Book, market: Market) -> Encoded:
+        """A book in the terms of a market, counted in the money of the pool."""
         return Encoded.of(book, market.counted_in(self.pool.money), spot_orders=self.collateral.spot_orders != "refused")
 
     def prepare(self, encoded: Encoded) -> Prepared:

@@ -1,6 +1,6 @@
 """A position in a spot pair on borrowed money, with its own assets and debt: isolated spot margin.
 
-Source: OKX help "Isolated margin mode" (2022-06-17, updated 2024-04-04); the long side is confirmed by an API example of 2024-08-27.
+Source: OKX help "Isolated margin mode" (2022-06-17, updated 2024-04-04); an API example of 2024-08-27 confirms the long side.
 """
 
 from __future__ import annotations

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import NamedTuple, NoReturn
-
-import numpy as np
 
 from margin.by_name import ByName
 from margin.errors import DataError
@@ -95,7 +93,7 @@ def borrow(p: Parameters) -> BorrowCharge:
 
 
 def family(market: Market, row: int) -> str:
-    """FamFamily of an instrument: ``swap.BTC-USDT``, ``futures.BTC-USD`` for all expiries, ``option.`` or ``option_linear.BTC-USD``."""
+    """Family of an instrument: ``swap.BTC-USDT``; ``futures.BTC-USD``, all expiries; ``option.`` or ``option_linear.BTC-USD``."""
     kind = int(market.kind[row])
     linear_option = kind == OPTION and not market.inverse[row]
     section = SECTIONS[kind] + ("_linear" if linear_option else "")
@@ -217,9 +215,9 @@ def further_discounts(last: DiscountTier, *, size: float, rate: float) -> tuple[
     return tuple(tiers)
 
 
-def penalty_rates(tiers: DiscountTiers) -> tuple[float, ...]:
-    """What collateral sold in a liquidation bears, by tier: what its discount rate leaves."""
-    return tuple((1.0 - np.array(tiers.rate)).tolist())
+def penalty_rates(rates: Sequence[float]) -> tuple[float, ...]:
+    """What collateral sold in a liquidation bears in each tier: what its discount rate leaves."""
+    return tuple(1.0 - rate for rate in rates)
 
 
 def _refused(name: str) -> NoReturn:
