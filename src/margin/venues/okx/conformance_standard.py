@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from margin.venues.okx.rules import Options, compose, parameters
 from margin.venues.okx.spot_margin import PairPosition
 from margin.venues.okx.vectors import ACCOUNT, COIN, DOLLAR, Contract, Inputs, Outputs
 
+LADDER = 200  # tiers beyond the given one, more than any vector asks for
 PRICE = 1.0  # stands for prices that a vector does not give and nothing depends on
 
 
@@ -121,7 +123,9 @@ def _equity(row: Inputs) -> float:
 
 def _tiers(rows: Sequence[Inputs]) -> DiscountTiers:
     bounds = [np.inf if row["up_to"] is None else float(row["up_to"]) for row in rows]
-    return DiscountTiers((0.0, *bounds[:-1]), tuple(float(row["rate"]) for row in rows), bounds[-1])
+    rates = [float(row["rate"]) for row in rows]
+    floors = [0.0, *bounds] if np.isfinite(bounds[-1]) else [0.0, *bounds[:-1]]
+    return DiscountTiers(tuple(floors), (*rates, 0.0)[: len(floors)])  # beyond the last bound nothing counts
 
 
 def option_standard_imr(inputs: Inputs) -> Outputs:
@@ -192,7 +196,7 @@ def option_order_margin(inputs: Inputs) -> Outputs:
 def discount_ladder(inputs: Inputs) -> Outputs:
     """Discount tiers beyond the last one printed."""
     last = standard.DiscountTier(inputs["explicit_max"], inputs["explicit_rate"])
-    tiers = (last, *standard.further_discounts(last, size=inputs["max_step"], rate=inputs["rate_step"]))
+    tiers = (last, *islice(standard.discount_ladder(last, size=inputs["max_step"], rate=inputs["rate_step"]), LADDER))
     first = int(inputs["explicit_tier"])
     return {"tiers": {str(first + i): {"max": tier.most, "rate": tier.rate} for i, tier in enumerate(tiers)}}
 
@@ -206,7 +210,7 @@ def position_tier_ladder(inputs: Inputs) -> Outputs:
     """Position tiers from the third and the increments."""
     third, more = inputs["tier_3"], inputs["increments_from_tier_5"]
     last = standard.Tier(third["min"], third["max"], third["mmr"], third["imr"])
-    tiers = (last, *standard.further_tiers(last, size=more["max"], mmr=more["mmr"], imr=more["imr"]))
+    tiers = (last, *islice(standard.tier_ladder(last, size=more["max"], mmr=more["mmr"], imr=more["imr"]), LADDER))
     return {
         "tiers": {
             str(3 + i): {"min": t.least, "max": t.most, "mmr": t.mmr, "imr": t.imr, "max_leverage": t.max_leverage}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import ROUND_DOWN, Decimal
+from itertools import takewhile
 from typing import NamedTuple, NoReturn
 
 from margin.by_name import ByName
-from margin.errors import DataError
+from margin.errors import DataError, ParameterError
 from margin.market import FUTURE, OPTION, PERPETUAL, Market
 from margin.models.collateral_lines import BorrowCharge
 from margin.models.orders import OptionFee
@@ -129,8 +130,11 @@ def _stepped(p: Parameters, section: str, maximum: tuple[float, ...], step: str)
     mmr, imr = p.numbers(f"{section}.mmr"), p.numbers(f"{section}.imr")
     if f"{section}.{step}" in p:
         last = Tier(0.0, maximum[-1], mmr[-1], imr[-1])
-        rate = p.number(f"{section}.step_rate")
-        more = further_tiers(last, size=p.number(f"{section}.{step}"), mmr=rate, imr=rate)
+        size, rate = p.number(f"{section}.{step}"), p.number(f"{section}.step_rate")
+        if size <= 0 or rate <= 0:
+            message = f"{section}: {step} {size} and step_rate {rate} must be above zero"
+            raise ParameterError(message, name=f"{section}.{step}", scope=str(p.as_of))
+        more = tuple(takewhile(lambda tier: tier.imr <= 1, tier_ladder(last, size=size, mmr=rate, imr=rate)))
         maximum, mmr, imr = (
             (*given, *(getattr(tier, name) for tier in more)) for given, name in ((maximum, "most"), (mmr, "mmr"), (imr, "imr"))
         )
@@ -159,8 +163,8 @@ def _discount(p: Parameters, section: str) -> DiscountTiers:
     return DiscountTiers((0.0, *maximum[:-1]), rate, maximum[-1] if maximum else 0.0)
 
 
-def further_tiers(last: Tier, *, size: float, mmr: float, imr: float) -> tuple[Tier, ...]:
-    """Position tiers beyond the last one printed, by their increments, until no leverage is left.
+def tier_ladder(last: Tier, *, size: float, mmr: float, imr: float) -> Iterator[Tier]:
+    """Position tiers beyond the last one printed, by their increments, without end.
 
     Each begins one contract above the one before. Decimal arithmetic, so that rates come out as printed.
 
@@ -171,26 +175,18 @@ def further_tiers(last: Tier, *, size: float, mmr: float, imr: float) -> tuple[T
         Contracts that each tier adds.
     mmr, imr : float
         What each tier adds to the rates.
-
-    Raises
-    ------
-    ValueError
-        If the initial rate does not rise, or the sizes do not.
     """
-    if imr <= 0 or size <= 0:
-        raise ValueError(f"tiers must rise: size {size}, initial rate {imr}")
-    most, low, high = (Decimal(str(x)) for x in (last.most, last.mmr, last.imr))
-    steps = [Decimal(str(x)) for x in (size, mmr, imr)]
-    tiers = []
-    while high < 1:
+    most, low, high, size_step, low_step, high_step = (
+        Decimal(str(x)) for x in (last.most, last.mmr, last.imr, size, mmr, imr)
+    )
+    while True:
         least = most + 1
-        most, low, high = most + steps[0], low + steps[1], min(high + steps[2], WHOLE)
-        tiers.append(Tier(float(least), float(most), float(low), float(high)))
-    return tuple(tiers)
+        most, low, high = most + size_step, low + low_step, high + high_step
+        yield Tier(float(least), float(most), float(low), float(high))
 
 
-def further_discounts(last: DiscountTier, *, size: float, rate: float) -> tuple[DiscountTier, ...]:
-    """Discount tiers beyond the last one printed, by their steps, as long as the rate is above zero.
+def discount_ladder(last: DiscountTier, *, size: float, rate: float) -> Iterator[DiscountTier]:
+    """Discount tiers beyond the last one printed, by their steps, without end; the rate stays at zero once it is there.
 
     Parameters
     ----------
@@ -198,21 +194,12 @@ def further_discounts(last: DiscountTier, *, size: float, rate: float) -> tuple[
     size : float
         What each tier adds to the bound.
     rate : float
-        What each tier adds to the rate, below zero.
-
-    Raises
-    ------
-    ValueError
-        If the rate does not fall, or the bounds do not rise.
+        What each tier adds to the rate, usually below zero.
     """
-    if rate >= 0 or size <= 0:
-        raise ValueError(f"discount tiers must rise and their rates fall: size {size}, rate {rate}")
-    most, kept, steps = Decimal(str(last.most)), Decimal(str(last.rate)), (Decimal(str(size)), Decimal(str(rate)))
-    tiers = []
-    while kept > 0:
-        most, kept = most + steps[0], max(kept + steps[1], Decimal(0))
-        tiers.append(DiscountTier(float(most), float(kept)))
-    return tuple(tiers)
+    most, kept, size_step, rate_step = (Decimal(str(x)) for x in (last.most, last.rate, size, rate))
+    while True:
+        most, kept = most + size_step, max(kept + rate_step, Decimal(0))
+        yield DiscountTier(float(most), float(kept))
 
 
 def penalty_rates(rates: Sequence[float]) -> tuple[float, ...]:
