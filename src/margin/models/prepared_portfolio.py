@@ -25,6 +25,8 @@ Charges = Mapping[str, PreparedCharge]
 WORST_LOSS, SCENARIO_LOSS, EXCESS_OF = "worst_loss", "scenario_loss", "excess_of_"
 """Component of a unit's worst loss; the part of it that scenarios give; prefix of what a minimum adds."""
 
+INITIAL, MAINTENANCE = "initial_margin", "maintenance_margin"
+
 
 class Risk(NamedTuple):
     """Amounts of the units of pools before factors.
@@ -120,7 +122,11 @@ class PreparedPortfolio:
             maintenance=maintenance,
             components=components | of_orders,
             units=UnitResults(
-                risk.units.pool, risk.units.code, risk.worst, risk.scenario, _without(risk.parts, WORST_LOSS) | risk.shown
+                risk.units.pool,
+                risk.units.code,
+                risk.worst,
+                risk.scenario,
+                _without(risk.parts, WORST_LOSS) | risk.shown | self._margins(risk),
             ),
         )
 
@@ -192,7 +198,7 @@ class PreparedPortfolio:
         in_orders = np.zeros((lines.n_pools, n_units + 1), dtype=np.bool_)  # the last column is that of rows without a unit
         in_orders[orders.pool, self.unit[orders.row]] = True
         held = in_orders[lines.pool, self.unit[lines.row]]
-        of_positions = self._initial(positions)
+        of_positions = self._margins(positions)[INITIAL]
         rises = []
         for quantity in (orders.buy, -orders.sell):
             filled = group_lines(
@@ -203,12 +209,15 @@ class PreparedPortfolio:
                 lines.n_pools,
             )
             risk = self._risk(filled)
-            rises.append(self._initial(risk) - _of_same(risk.units, positions.units, of_positions, n_units))
+            rises.append(self._margins(risk)[INITIAL] - _of_same(risk.units, positions.units, of_positions, n_units))
         return pool_sums(risk.units.pool, np.maximum(0.0, np.maximum(*rises)), lines.n_pools)
 
-    def _initial(self, risk: Risk) -> Array:
-        """Initial margin of each unit."""
-        return sum((self.initial[name] * amount for name, amount in risk.parts.items()), np.zeros(len(risk.units)))
+    def _margins(self, risk: Risk) -> dict[str, Array]:
+        """Margins of each unit, without orders and debts."""
+        return {
+            margin: sum((factor[name] * amount for name, amount in risk.parts.items()), np.zeros(len(risk.units)))
+            for margin, factor in ((INITIAL, self.initial), (MAINTENANCE, self.maintenance))
+        }
 
 
 def _of_same(wanted: Segments, units: Segments, values: Array, n_units: int) -> Array:
