@@ -622,6 +622,12 @@ def black76_grid(forward, strike, years, sign, vols, unit, move, vol_index):  # 
 
 # Scenarios
 
+cdef inline void _combine(
+    const int64_t *start, const int32_t *row, const double *quantity, const double *table, int64_t width, double *total
+) noexcept nogil:
+    """P&L under each scenario of the segment of lines from start[0] to start[1]."""
+    _chosen.combine(start[1] - start[0], row + start[0], quantity + start[0], table, width, total)
+
 def stress(start, unit, row, quantity, table, relief, n_scenarios):  # IN x 6
     """Worst loss of each group over the scenarios (a loss is positive, never below 0), and the scenario that gives it.
 
@@ -651,9 +657,7 @@ def stress(start, unit, row, quantity, table, relief, n_scenarios):  # IN x 6
     cdef double lowest
     with nogil:
         for g in range(n):
-            _chosen.combine(
-                bounds[g + 1] - bounds[g], &rows[0] + bounds[g], &held[0] + bounds[g], &pnl[0, 0], width, &total[0]
-            )
+            _combine(&bounds[g], &rows[0], &held[0], &pnl[0, 0], width, &total[0])
             lowest = _chosen.lowest(count, &total[0], &relieved[units[g], 0], &scenario[g])
             worst[g] = 0.0 if lowest >= 0 else -lowest
             if bounds[g] == bounds[g + 1]:
@@ -677,9 +681,7 @@ def accumulate(start, row, quantity, table, n_scenarios):  # IN x 4
     cdef double[:, ::1] profit = profits  # OUT
     with nogil:
         for g in range(n):
-            _chosen.combine(
-                bounds[g + 1] - bounds[g], &rows[0] + bounds[g], &held[0] + bounds[g], &pnl[0, 0], width, &total[0]
-            )
+            _combine(&bounds[g], &rows[0], &held[0], &pnl[0, 0], width, &total[0])
             for s in range(count):
                 profit[g, s] = total[s]
     return profits
@@ -743,9 +745,7 @@ cdef _fold_groups(
             for s in range(width):
                 total[s] = 0.0
             for e in range(groups[g], groups[g + 1]):
-                _chosen.combine(
-                    leaves[e + 1] - leaves[e], &rows[0] + leaves[e], &held[0] + leaves[e], &values[0, 0], width, &value[0]
-                )
+                _combine(&leaves[e], &rows[0], &held[0], &values[0, 0], width, &value[0])
                 base = 0.0
                 for line in range(leaves[e], leaves[e + 1]):
                     base += held[line] * bases[rows[line]]
@@ -790,7 +790,5 @@ cdef _tails(
         for g in range(start.shape[0] - 1):
             if start[g] == start[g + 1]:
                 continue
-            _chosen.combine(
-                start[g + 1] - start[g], &row[0] + start[g], &quantity[0] + start[g], &table[0, 0], width, &total[0]
-            )
+            _combine(&start[g], &row[0], &quantity[0], &table[0, 0], width, &total[0])
             _chosen.tail(n_scenarios, &total[0], &weight[0], mass, limit, deviations, &heap[0], &losses[g, 0], &scenarios[g, 0])

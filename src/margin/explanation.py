@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+=======
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+>>>>>>> main
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +16,7 @@ from numpy.typing import NDArray
 
 from margin.assessment import Assessment
 from margin.lines import Lines
-from margin.models.prepared_portfolio import PreparedPortfolio
+from margin.models.prepared_portfolio import WORST_LOSS, PreparedPortfolio
 from margin.models.stress import UnitVectors
 
 if TYPE_CHECKING:
@@ -39,11 +44,19 @@ class PoolExplanation:
         What each line adds. Portfolio model: ``loss`` in the worst scenario of its unit. Standard model: ``initial_margin`` and
         ``maintenance_margin`` on its own.
     rest : Mapping of str to float
+<<<<<<< HEAD
         What no line adds. Portfolio model: with the lines' losses the component ``worst_loss``. Standard model: with the lines'
         initial margins the initial margin without orders.
     units : Mapping of str to sequence
-        By risk unit: its name, its worst scenario, and its components and margins before they are added up; empty for a model
-        without units.
+        By risk unit: its name, and its components and margins before they are added up; empty for a model without units.
+=======
+        What no line adds. Portfolio model: with the lines' losses the amount of the component ``worst_loss``. Standard model:
+        with the lines' initial margins the initial margin without orders.
+    components : Mapping of str to (float, float, float)
+        Portfolio model: the amount of each component, what it adds to the initial and to the maintenance margin.
+    scenarios : Mapping of str to str
+        The worst scenario of each risk unit, in words.
+>>>>>>> main
     vectors : tuple of UnitVectors
         Scenario vectors of each risk unit; empty for a model without scenarios.
     """
@@ -56,7 +69,12 @@ class PoolExplanation:
     quantity: Array
     lines: Mapping[str, Array]
     rest: Mapping[str, float]
+<<<<<<< HEAD
     units: Mapping[str, Sequence[str | float]]
+=======
+    components: Mapping[str, tuple[float, float, float]]
+    scenarios: Mapping[str, str]
+>>>>>>> main
     vectors: tuple[UnitVectors, ...]
 
 
@@ -104,7 +122,12 @@ def explain(regime: Regime, book: Book, market: Market) -> Explanation:
                 quantity=own.quantity,
                 lines=by_line,
                 rest=rest,
+<<<<<<< HEAD
                 units=_units(assessment, i),
+=======
+                components=_components(assessment, i),
+                scenarios=_scenarios(assessment, i),
+>>>>>>> main
                 vectors=_vectors(assessment, own),
             )
         )
@@ -115,11 +138,10 @@ def _units(assessment: Assessment, pool: int) -> dict[str, Sequence[str | float]
     """Unit columns of one pool: texts as they are, figures as floats."""
     units = assessment.results.units
     here = [] if units is None else np.flatnonzero(units.pool == pool).tolist()
-    texts = {"unit", "worst_scenario"}
     return {
-        name: [str(column[k]) if name in texts else float(column[k]) for k in here]
+        name: [str(column[k]) if name == "unit" else float(column[k]) for k in here]
         for name, column in assessment.unit_columns().items()
-        if name not in {"account", "pool"}
+        if name not in {"account", "pool", "worst_scenario"}
     }
 
 
@@ -127,9 +149,38 @@ def _vectors(assessment: Assessment, lines: Lines) -> tuple[UnitVectors, ...]:
     return assessment.prepared.vectors(lines) if isinstance(assessment.prepared, PreparedPortfolio) else ()
 
 
+def _components(assessment: Assessment, pool: int) -> dict[str, tuple[float, float, float]]:
+    """Amount of each component of a pool before its factors, and after that of the initial and of the maintenance margin."""
+    prepared, results = assessment.prepared, assessment.results
+    if not isinstance(prepared, PreparedPortfolio) or results.units is None:
+        return {}
+    own = results.units.pool == pool
+    out = {}
+    for name, initial in results.components.items():
+        of_units = results.units.worst_loss if name == WORST_LOSS else results.units.charges.get(name)
+        amount = float(initial[pool]) if of_units is None else float(of_units[own].sum())
+        out[name] = (amount, float(initial[pool]), prepared.maintenance.get(name, 0.0) * amount)
+    if prepared.borrow is not None:  # it has no factors; what no other component adds is its own
+        amount, initial_margin, _ = out[prepared.borrow.name]
+        rest = float(results.maintenance[pool]) - sum(maintenance for _, _, maintenance in out.values())
+        out[prepared.borrow.name] = (amount, initial_margin, rest)
+    return out
+
+
+def _scenarios(assessment: Assessment, pool: int) -> dict[str, str]:
+    units = assessment.results.units
+    if units is None:
+        return {}
+    own = np.flatnonzero((units.pool == pool) & (units.scenario >= 0) & (units.worst_loss > 0))
+    prepared = assessment.prepared
+    return {prepared.units[units.unit[u]]: prepared.label(int(units.unit[u]), int(units.scenario[u])) for u in own}
+
+
 def _lines_of(lines: Lines, pool: int) -> Lines:
     here = slice(*np.searchsorted(lines.pool, (pool, pool + 1)))
-    return Lines(np.zeros(here.stop - here.start, dtype=np.int32), lines.row[here], lines.quantity[here], 1)
+    own = lines.take(np.arange(here.start, here.stop))
+    isolated = None if lines.isolated is None else lines.isolated[pool : pool + 1]
+    return replace(own, pool=np.zeros(len(own), dtype=np.int32), n_pools=1, isolated=isolated)
 
 
 def _row_name(market: Market, row: int) -> str:

@@ -30,7 +30,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def number(value: float) -> str:
     """A number for reading: grouped digits, about eight significant ones."""
     if not np.isfinite(value) or value == 0:
-        return f"{value:g}"
+        return f"{value + 0.0:g}"  # a negative zero is a zero
     digits = max(0, 7 - int(np.floor(np.log10(abs(value)))))
     text = f"{value:,.{min(digits, 10)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -60,6 +60,11 @@ def explanation_text(explanation: Explanation) -> str:
 def _pool_text(pool: PoolExplanation) -> str:
     parts = [f"Pool {pool.pool}, in {pool.currency}: {pool.status}"]
     parts.append(table(("figure", "amount"), list(pool.figures.items())))
+    if pool.components:
+        by_margin = ("component", "amount", "initial margin", "maintenance margin")
+        parts.append(table(by_margin, [(name, *amounts) for name, amounts in pool.components.items()]))
+    if pool.scenarios:
+        parts.append(table(("unit", "worst scenario"), list(pool.scenarios.items())))
     parts.extend(_unit_tables(pool))
     if pool.names:
         header = ("holding", "quantity", *pool.lines)
@@ -80,16 +85,13 @@ def _pool_text(pool: PoolExplanation) -> str:
 def _unit_tables(pool: PoolExplanation) -> list[str]:
     """What each unit's requirement is made of, the largest unit first: a column for each unit, a row for each figure."""
     names = pool.units.get("unit", [])
-    figures = {name: values for name, values in pool.units.items() if name not in {"unit", "worst_scenario"} and any(values)}
+    figures = {name: values for name, values in pool.units.items() if name != "unit" and any(values)}
     order = sorted(range(len(names)), key=lambda k: -max(float(values[k]) for values in figures.values())) if figures else []
     tables = []
     for first in range(0, len(order), UNITS):
         shown = order[first : first + UNITS]
         rows = [(name, *(values[k] for k in shown)) for name, values in figures.items()]
         tables.append(table(("risk unit, before it is added up", *(names[k] for k in shown)), rows))
-        scenarios = pool.units.get("worst_scenario", [])
-        at_risk = [k for k in shown if scenarios and pool.units["worst_loss"][k]]
-        tables.extend([table(("risk unit", "worst scenario"), [(names[k], scenarios[k]) for k in at_risk])] if at_risk else [])
     return tables
 
 
