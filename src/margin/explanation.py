@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-=======
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
->>>>>>> main
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,19 +39,14 @@ class PoolExplanation:
         What each line adds. Portfolio model: ``loss`` in the worst scenario of its unit. Standard model: ``initial_margin`` and
         ``maintenance_margin`` on its own.
     rest : Mapping of str to float
-<<<<<<< HEAD
-        What no line adds. Portfolio model: with the lines' losses the component ``worst_loss``. Standard model: with the lines'
-        initial margins the initial margin without orders.
-    units : Mapping of str to sequence
-        By risk unit: its name, and its components and margins before they are added up; empty for a model without units.
-=======
         What no line adds. Portfolio model: with the lines' losses the amount of the component ``worst_loss``. Standard model:
         with the lines' initial margins the initial margin without orders.
+    units : Mapping of str to sequence
+        By risk unit: its name, and its components and margins before they are added up; empty for a model without units.
     components : Mapping of str to (float, float, float)
         Portfolio model: the amount of each component, what it adds to the initial and to the maintenance margin.
     scenarios : Mapping of str to str
         The worst scenario of each risk unit, in words.
->>>>>>> main
     vectors : tuple of UnitVectors
         Scenario vectors of each risk unit; empty for a model without scenarios.
     """
@@ -69,12 +59,9 @@ class PoolExplanation:
     quantity: Array
     lines: Mapping[str, Array]
     rest: Mapping[str, float]
-<<<<<<< HEAD
     units: Mapping[str, Sequence[str | float]]
-=======
     components: Mapping[str, tuple[float, float, float]]
     scenarios: Mapping[str, str]
->>>>>>> main
     vectors: tuple[UnitVectors, ...]
 
 
@@ -122,12 +109,9 @@ def explain(regime: Regime, book: Book, market: Market) -> Explanation:
                 quantity=own.quantity,
                 lines=by_line,
                 rest=rest,
-<<<<<<< HEAD
                 units=_units(assessment, i),
-=======
                 components=_components(assessment, i),
                 scenarios=_scenarios(assessment, i),
->>>>>>> main
                 vectors=_vectors(assessment, own),
             )
         )

@@ -65,7 +65,6 @@ def _pool_text(pool: PoolExplanation) -> str:
         parts.append(table(by_margin, [(name, *amounts) for name, amounts in pool.components.items()]))
     if pool.scenarios:
         parts.append(table(("unit", "worst scenario"), list(pool.scenarios.items())))
-    parts.extend(_unit_tables(pool))
     if pool.names:
         header = ("holding", "quantity", *pool.lines)
         rows = [
@@ -79,6 +78,7 @@ def _pool_text(pool: PoolExplanation) -> str:
         rows = [("losses of the holdings" if stressed else "holdings on their own", own), *pool.rest.items()]
         rows.append(("worst loss" if stressed else "initial margin without orders", own + sum(pool.rest.values())))
         parts.append(table(("in the worst scenario of each unit" if stressed else "initial margin", "amount"), rows))
+    parts.extend(_unit_tables(pool))
     return "\n\n".join(parts)
 
 
