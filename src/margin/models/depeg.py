@@ -72,7 +72,10 @@ class DepegCharge:
         price = {m: self._price(sensitivities, m, bool(np.any(by_money[m]))) for m in moneys}
 
         def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
-            left = {m: kernels.line_sums(units.start, lines.row, lines.quantity, by_money[m], ALL) for m in moneys}
+            left = {
+                m: kernels.line_sums(units.start, lines.row, lines.quantity, worth, ALL) if worth.any() else np.zeros(len(units))
+                for m, worth in by_money.items()
+            }
             total = np.zeros(len(units))
             for a, b in self.pairs:
                 hedged = np.where(left[a] * left[b] < 0, np.minimum(np.abs(left[a]), np.abs(left[b])), 0.0)

@@ -25,6 +25,8 @@ Charges = Mapping[str, PreparedCharge]
 WORST_LOSS, SCENARIO_LOSS, EXCESS_OF = "worst_loss", "scenario_loss", "excess_of_"
 """Component of a unit's worst loss; the part of it that scenarios give; prefix of what a minimum adds."""
 
+INITIAL, MAINTENANCE = "initial_margin", "maintenance_margin"
+
 
 class Risk(NamedTuple):
     """Amounts of the units of pools before factors.
@@ -120,7 +122,11 @@ class PreparedPortfolio:
             maintenance=maintenance,
             components=components | of_orders,
             units=UnitResults(
-                risk.units.pool, risk.units.code, risk.worst, risk.scenario, _without(risk.parts, WORST_LOSS) | risk.shown
+                risk.units.pool,
+                risk.units.code,
+                risk.worst,
+                risk.scenario,
+                _without(risk.parts, WORST_LOSS) | risk.shown | self._margins(risk),
             ),
         )
 
@@ -186,31 +192,43 @@ class PreparedPortfolio:
     def _order_sets(self, lines: Lines, orders: OrderLines, positions: Risk) -> Array:
         """By how much initial margins of units rise when all buy orders, or all sell orders, are filled: the larger, at least 0.
 
-        Each unit takes its worst case of the three; pools get the sum.
+        Each unit takes its worst case of the three; pools get the sum. Only units in which orders rest are looked at again.
         """
         if not len(orders):
             return np.zeros(lines.n_pools)
-        units, before = self._initial_by_unit(positions)
+        n_units = len(self.units)
+        in_orders = np.zeros((lines.n_pools, n_units + 1), dtype=np.bool_)  # the last column is that of rows without a unit
+        in_orders[orders.pool, self.unit[orders.row]] = True
+        held = in_orders[lines.pool, self.unit[lines.row]]
+        of_positions = self._margins(positions)[INITIAL]
         rises = []
         for quantity in (orders.buy, -orders.sell):
             filled = group_lines(
-                np.concatenate((lines.pool, orders.pool)),
-                np.concatenate((lines.row, orders.row)),
-                np.concatenate((lines.quantity, quantity)),
+                np.concatenate((lines.pool[held], orders.pool)),
+                np.concatenate((lines.row[held], orders.row)),
+                np.concatenate((lines.quantity[held], quantity)),
                 self.rank,
                 lines.n_pools,
             )
-            filled_units, after = self._initial_by_unit(self._risk(filled))
-            after[np.searchsorted(filled_units, units)] -= before
-            rises.append(np.maximum(after, 0.0))
-        # Lines of no quantity are kept, so both sets have the same units.
-        pool = (filled_units // np.int64(len(self.units))).astype(np.int32)
-        return pool_sums(pool, np.maximum(*rises), lines.n_pools)
+            risk = self._risk(filled)
+            rises.append(self._margins(risk)[INITIAL] - _of_same(risk.units, positions.units, of_positions, n_units))
+        return pool_sums(risk.units.pool, np.maximum(0.0, np.maximum(*rises)), lines.n_pools)
 
-    def _initial_by_unit(self, risk: Risk) -> tuple[NDArray[np.int64], Array]:
-        """Keys of (pool, unit), ascending, and the initial margin of each."""
-        key = risk.units.pool.astype(np.int64) * len(self.units) + risk.units.code
-        return key, sum((self.initial[name] * amount for name, amount in risk.parts.items()), np.zeros(len(key)))
+    def _margins(self, risk: Risk) -> dict[str, Array]:
+        """Margins of each unit, without orders and debts."""
+        return {
+            margin: sum((factor[name] * amount for name, amount in risk.parts.items()), np.zeros(len(risk.units)))
+            for margin, factor in ((INITIAL, self.initial), (MAINTENANCE, self.maintenance))
+        }
+
+
+def _of_same(wanted: Segments, units: Segments, values: Array, n_units: int) -> Array:
+    """Value of each wanted unit of a pool, 0 where it is not among the units."""
+    if not len(units):
+        return np.zeros(len(wanted))
+    key, want = (s.pool.astype(np.int64) * n_units + s.code for s in (units, wanted))
+    at = np.minimum(np.searchsorted(key, want), len(key) - 1)
+    return np.where(key[at] == want, values[at], 0.0)
 
 
 def _without(parts: dict[str, Array], name: str) -> dict[str, Array]:
