@@ -94,6 +94,13 @@ class Encoded:
             self._check_prices(used[n:])
         return used
 
+    def isolated_rows(self) -> NDArray[np.bool_]:
+        """Instruments in positions that have collateral of their own, shape (n,)."""
+        held, rows = self.book.positions, np.zeros(len(self.market), dtype=np.bool_)
+        if held.isolated_collateral is not None:
+            rows[self.instrument_row[held.instrument[~np.isnan(held.isolated_collateral)]]] = True
+        return rows
+
     def _check_prices(self, currencies: NDArray[np.bool_]) -> None:
         for c in np.flatnonzero(currencies & np.isnan(self.market.usd)):
             raise DataError(

@@ -19,6 +19,7 @@ from margin.joined import JoinedPrepared, joined_results
 from margin.lines import Lines, OrderLines, group_lines, group_orders
 from margin.market import Market
 from margin.models.requirement import Model, Prepared
+from margin.models.split import SplitModel
 from margin.params import Parameters
 from margin.pools import Collateral, Holdings, Partition, Pool
 
@@ -158,7 +159,11 @@ class Regime:
 
     def prepare(self, encoded: Encoded) -> Prepared:
         """Make the model ready for the market and the rows that the book uses."""
-        return self.model.prepare(encoded.market, in_usd=self.pool.in_usd, used=encoded.used_rows(in_usd=self.pool.in_usd))
+        in_usd = self.pool.in_usd
+        used = encoded.used_rows(in_usd=in_usd)
+        if isinstance(self.model, SplitModel):
+            return self.model.prepare(encoded.market, in_usd=in_usd, used=used, isolated=encoded.isolated_rows())
+        return self.model.prepare(encoded.market, in_usd=in_usd, used=used)
 
     def group(
         self, encoded: Encoded, prepared: Prepared, first: int, last: int

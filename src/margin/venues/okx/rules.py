@@ -13,6 +13,7 @@ from typing import Literal
 
 from margin.errors import ParameterError
 from margin.models.requirement import Model
+from margin.models.split import SplitModel
 from margin.params import ACCEPTED, Day, Parameters
 from margin.pools import Collateral, CrossPool, PartlyIsolated, Pool, SegregatedPool
 from margin.regime import Regime, with_overrides
@@ -46,6 +47,9 @@ class Options:
         Whether MR5 is charged.
     option_basis : bool
         Whether deltas of options count in MR4.
+    discounted : bool
+        Whether the discount tiers of collateral, which always count in the modes spot and multi_currency, count under portfolio
+        margin too, as the venue has it; the tiers of every coin held must then be known.
     borrowing : bool
         Whether an account in spot mode may borrow: all its currencies then stand together.
     order_fee : bool
@@ -57,6 +61,7 @@ class Options:
     option_close: Literal["fee", "fixed"] = "fee"
     interest: bool = True
     option_basis: bool = False
+    discounted: bool = False
     borrowing: bool = True
     order_fee: bool = False
 
@@ -156,14 +161,17 @@ def _multi_currency(p: Parameters, options: Options) -> Parts:
 
 
 def _portfolio(p: Parameters, options: Options) -> Parts:
-    """One pool in USD, its derivatives in risk units."""
-    return CrossPool(), portfolio.model(
+    """One pool in USD, its derivatives in risk units; isolated positions are margined as in the other modes."""
+    shared = portfolio.model(
         p,
         vol_rule=options.vol_rule,
         close=options.option_close,
         interest=options.interest,
         option_basis=options.option_basis,
-    ), Collateral()
+    )
+    collateral = replace(_discounted(p), spot_orders="refused") if options.discounted else Collateral()
+    isolated = replace(standard.model(p, cross_currency=True, order_fee=options.order_fee), borrow=None)
+    return PartlyIsolated(CrossPool()), SplitModel(shared, isolated), collateral
 
 
 def _discounted(p: Parameters) -> Collateral:
