@@ -175,11 +175,11 @@ def test_minimum_charge_is_gross_and_scaled():
 
 
 def test_vegas_of_opposite_sign_at_two_expiries():
-    long_only = components(assess(held(**{"BTC_USD_26_70000_C": 10, "BTC_USD_89_70000_C": 10}), {"BTC": 9.0}), "BTC")
-    calendar = components(assess(held(**{"BTC_USD_26_70000_C": -10, "BTC_USD_89_70000_C": 10}), {"BTC": 9.0}), "BTC")
+    long_only = components(assess(held(BTC_USD_26_70000_C=10, BTC_USD_89_70000_C=10), {"BTC": 9.0}), "BTC")
+    calendar = components(assess(held(BTC_USD_26_70000_C=-10, BTC_USD_89_70000_C=10), {"BTC": 9.0}), "BTC")
     assert long_only["term_structure"] == 0.0
     assert calendar["term_structure"] > 0.0
-    at_a_strike = components(assess(held(**{"BTC_USD_26_70000_C": -10, "BTC_USDC_26_70000_C": 10}), {"BTC": 9.0}), "BTC")
+    at_a_strike = components(assess(held(BTC_USD_26_70000_C=-10, BTC_USDC_26_70000_C=10), {"BTC": 9.0}), "BTC")
     assert at_a_strike["term_structure"] == 0.0  # one expiry, whatever it settles in
 
 

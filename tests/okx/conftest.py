@@ -23,7 +23,8 @@ def contract(name):
     linear = quote != "USD" or parts[1].endswith("_UM") or len(parts) == 2
     kind = {2: "spot", 3: "swap" if parts[-1] == "SWAP" else "future", 5: "option"}[len(parts)]
     section = {"swap": "swap", "future": "futures", "option": "option" if not linear else "option_linear", "spot": "spot"}[kind]
-    size = {"spot": 1.0, "option": 0.01}.get(kind, (0.01 if base == "BTC" else 0.1) if linear else (100.0 if base == "BTC" else 10.0))
+    of_futures = {("BTC", True): 0.01, ("ETH", True): 0.1, ("BTC", False): 100.0, ("ETH", False): 10.0}
+    size = {"spot": 1.0, "option": 0.01}.get(kind, of_futures[base, linear])
     return {
         "kind": kind, "inverse": not linear, "base": base, "quote": quote, "settle": quote if linear else base, "size": size,
         "family": f"{section}.{base}-{quote}", "mark": MARKS[name], "index": USD[base] / USD[quote],

@@ -130,7 +130,8 @@ def test_threads_and_blocks_change_nothing(okx_market, okx_params):
 
 def isolated_book(**columns):
     n = len(columns["quantity"])
-    return Book.of(positions={"account": ["a"] * n, **columns}, balances={"account": ["a"], "currency": ["USDT"], "amount": [1e4]})
+    owned = {"account": ["a"], "currency": ["USDT"], "amount": [1e4]}
+    return Book.of(positions={"account": ["a"] * n, **columns}, balances=owned)
 
 
 @pytest.mark.parametrize("mode", ["futures", "multi_currency", "portfolio"])
@@ -166,7 +167,7 @@ def test_the_leverage_of_the_tier_limits_the_one_chosen(okx_market, okx_params):
 
 def test_spot_mode_holds_no_derivatives(okx_market, okx_params):
     held = isolated_book(instrument=["BTC-USDT-SWAP"], quantity=[1.0], leverage=[1.0])
-    with pytest.raises(DataError, match="spot mode holds no derivatives, and swap.BTC-USDT is held or ordered"):
+    with pytest.raises(DataError, match=r"spot mode holds no derivatives, and swap.BTC-USDT is held or ordered"):
         of("spot", okx_params).assess(held, okx_market)
 
 

@@ -32,10 +32,15 @@ def futures_position(inputs: Inputs) -> Outputs:
     )
     market = vectors.market([contract], index={f"{base}_{quote}": mark}, usd={settle: mark if inverse else PRICE})
     family = standard.family(market, 0)
-    given = {f"tiers.{family}.max": [abs(quantity) or 1.0], f"tiers.{family}.mmr": [inputs["mmr_rate"]], f"tiers.{family}.imr": [0.0]}
+    tier = {"max": abs(quantity) or 1.0, "mmr": inputs["mmr_rate"], "imr": 0.0}
+    given = {f"tiers.{family}.{name}": [number] for name, number in tier.items()}
     position = {
-        "account": [ACCOUNT], "instrument": [contract.name], "quantity": [quantity], "entry_price": [entry], "leverage": [leverage],
-    }  # fmt: skip
+        "account": [ACCOUNT],
+        "instrument": [contract.name],
+        "quantity": [quantity],
+        "entry_price": [entry],
+        "leverage": [leverage],
+    }
     regime = _regime("futures", given)
     fees = ratios.TakerFees(futures=fee, spot=0.0, option=0.0, option_cap=0.0)
     # The margin of an isolated position is its initial margin at entry, a first pass tells it; a cross pool gets what is missing.

@@ -34,7 +34,7 @@ class Deleveraging(NamedTuple):
 
 
 def deleveraging(*, average: float, now: float, fraction: float, floor: float) -> Deleveraging:
-    """Auto-deleveraging sets in when an insurance fund falls below its average by a fraction, at least by a fixed sum, or is empty.
+    """Auto-deleveraging: an insurance fund falls below its average by a fraction, at least by a fixed sum, or is empty.
 
     Parameters
     ----------
