@@ -24,6 +24,9 @@ __all__ = ["Balances", "Book", "Orders", "Positions"]
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
+NET, LONG, SHORT = 0, 1, 2
+"""Legs: a position that nets, and the two of a hedged one."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Positions:
@@ -37,6 +40,11 @@ class Positions:
     entry_price : ndarray of float64, shape (n,), as mark, or None
         None: positions are settled to the mark and have no unrealised P&L.
     isolated_collateral : ndarray of float64, shape (n,), settlement currency, or None
+        NaN for positions that share what their account has.
+    leverage : ndarray of float64, shape (n,), or None
+        NaN where none is chosen.
+    leg : ndarray of int8, shape (n,), or None
+        `NET`, `LONG` or `SHORT`; legs do not net with each other. None: all positions net.
     """
 
     account: Codes
@@ -44,6 +52,8 @@ class Positions:
     quantity: Array
     entry_price: Array | None = None
     isolated_collateral: Array | None = None
+    leverage: Array | None = None
+    leg: NDArray[np.int8] | None = None
 
     def __len__(self) -> int:
         return len(self.account)
@@ -80,6 +90,8 @@ class Orders:
     price : ndarray of float64, shape (n,), as mark
     mmp : ndarray of bool, shape (n,)
         Under market maker protection.
+    leverage : ndarray of float64, shape (n,), or None
+    leg : ndarray of int8, shape (n,), or None
     """
 
     account: Codes
@@ -87,6 +99,8 @@ class Orders:
     quantity: Array
     price: Array
     mmp: NDArray[np.bool_]
+    leverage: Array | None = None
+    leg: NDArray[np.int8] | None = None
 
     def __len__(self) -> int:
         return len(self.account)
@@ -171,14 +185,23 @@ class Book:
                 held.number("quantity"),
                 held.number_or_none("entry_price"),
                 held.number_or_none("isolated_collateral"),
+                held.number_or_none("leverage"),
+                _legs(held),
             ),
             balances=Balances(owned_account, currency.codes, owned.number("amount")),
             orders=Orders(
-                ordered_account, ordered_instrument, ordered.number("quantity"), ordered.number("price"), ordered.flag("mmp")
+                ordered_account,
+                ordered_instrument,
+                ordered.number("quantity"),
+                ordered.number("price"),
+                ordered.flag("mmp"),
+                ordered.number_or_none("leverage"),
+                _legs(ordered),
             ),
         )
         if strict:
-            _reject_pairs(held, held_account, held_instrument, len(account_ids))
+            legs = book.positions.leg
+            _reject_pairs(held, held_account, held_instrument if legs is None else 3 * held_instrument + legs, len(account_ids))
             _reject_pairs(owned, owned_account, currency.codes, len(account_ids))
         return book
 
@@ -290,6 +313,20 @@ class Book:
                 count=int(wrong.sum()),
                 hint=hint,
             )
+
+
+def _legs(table: Columns) -> NDArray[np.int8] | None:
+    """Leg of each row of a table with a column ``side``; a position stands on the side of its quantity."""
+    if "side" not in table:
+        return None
+    side = table.coded("side")
+    code = np.array([*({"long": LONG, "short": SHORT}[str(name)] for name in side.vocabulary), NET], dtype=np.int8)
+    leg = code[side.codes]
+    if table.table.name == "positions":
+        quantity = table.number("quantity")
+        wrong = ((leg == LONG) & (quantity < 0)) | ((leg == SHORT) & (quantity > 0))
+        table.reject("quantity", wrong, "{value} has not the sign of its side", "A long leg is positive, a short leg negative.")
+    return leg
 
 
 def _kind_hint(asked: Ids, known: Ids) -> str:

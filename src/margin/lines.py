@@ -6,7 +6,8 @@ A *row* is a thing that can be held: rows ``0 .. n-1`` are the market's instrume
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,10 @@ from margin import kernels
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
 Offsets = NDArray[np.int64]
+Legs = NDArray[np.int8]
+
+LEGS = 3
+"""A position nets, or is the long or the short leg of a hedged one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,15 +35,31 @@ class Lines:
     quantity : ndarray of float64, shape (n_lines,)
         Contracts (or units of currency), signed.
     n_pools : int
+    leg : ndarray of int8, shape (n_lines,), or None
+        Legs of one row in one pool are lines of their own. None: there are none.
+    leverage : ndarray of float64, shape (n_lines,), or None
+        Leverage chosen, the lowest of the positions of a line; NaN where there is none.
+    isolated : ndarray of bool, shape (n_pools,), or None
+        Pools of single positions beside pools that share. None: there are none.
     """
 
     pool: Codes
     row: Codes
     quantity: Array
     n_pools: int
+    leg: Legs | None = None
+    leverage: Array | None = None
+    isolated: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.pool)
+
+    def take(self, which: NDArray[Any]) -> Lines:
+        """Some of the lines, of as many pools."""
+        leg, leverage = (None if column is None else column[which] for column in (self.leg, self.leverage))
+        return replace(
+            self, pool=self.pool[which], row=self.row[which], quantity=self.quantity[which], leg=leg, leverage=leverage
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +77,9 @@ class OrderLines:
         Sum of contracts / limit price.
     protected : ndarray of bool, shape (n_lines,)
         Orders under market maker protection are kept on lines of their own.
+    leg : ndarray of int8, shape (n_lines,), or None
+    leverage : ndarray of float64, shape (n_lines,), or None
+        As in `Lines`.
     """
 
     pool: Codes
@@ -67,9 +91,19 @@ class OrderLines:
     buy_inverse: Array
     sell_inverse: Array
     protected: NDArray[np.bool_]
+    leg: Legs | None = None
+    leverage: Array | None = None
 
     def __len__(self) -> int:
         return len(self.pool)
+
+    def take(self, which: NDArray[Any]) -> OrderLines:
+        """Some of the lines."""
+        taken: dict[str, Any] = {}
+        for f in fields(self):
+            column = getattr(self, f.name)
+            taken[f.name] = None if column is None else column[which]
+        return OrderLines(**taken)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,21 +138,45 @@ def rank_rows(*keys: NDArray[np.int32]) -> Codes:
     return rank
 
 
-def group_lines(pool: Codes, row: Codes, quantity: Array, rank: Codes, n_pools: int) -> Lines:
-    """Sort positions by (pool, rank) and add up those of the same pool and row, in their given order."""
-    _, order = kernels.group(pool, rank[row], n_pools)
+def group_lines(
+    pool: Codes,
+    row: Codes,
+    quantity: Array,
+    rank: Codes,
+    n_pools: int,
+    *,
+    leg: Legs | None = None,
+    leverage: Array | None = None,
+    isolated: NDArray[np.bool_] | None = None,
+) -> Lines:
+    """Sort positions by (pool, rank, leg) and add up those of the same pool, row and leg, in their given order."""
+    minor = rank[row] if leg is None else LEGS * rank[row] + leg
+    _, order = kernels.group(pool, minor.astype(np.int32, copy=False), n_pools)
     pool, row, quantity = pool[order], row[order], quantity[order]
-    start = _runs(pool, row)
+    leg = None if leg is None else leg[order]
+    leverage = None if leverage is None else leverage[order]
+    start = _runs(pool, row) if leg is None else _runs(pool, row, leg)
     if len(start) - 1 < len(pool):
         first = start[:-1]
         pool, row, quantity = pool[first], row[first], kernels.segment_sum(start, quantity)
-    return Lines(pool, row, quantity, n_pools)
+        leg = None if leg is None else leg[first]
+        leverage = None if leverage is None else _lowest(leverage, first)
+    return Lines(pool, row, quantity, n_pools, leg, leverage, isolated)
 
 
 def group_orders(
-    pool: Codes, row: Codes, quantity: Array, price: Array, protected: NDArray[np.bool_], rank: Codes, n_pools: int
+    pool: Codes,
+    row: Codes,
+    quantity: Array,
+    price: Array,
+    protected: NDArray[np.bool_],
+    rank: Codes,
+    n_pools: int,
+    *,
+    leg: Legs | None = None,
+    leverage: Array | None = None,
 ) -> OrderLines:
-    """Sort orders by (pool, rank, protection) and add up each side.
+    """Sort orders by (pool, rank, leg, protection) and add up each side.
 
     Parameters
     ----------
@@ -130,11 +188,14 @@ def group_orders(
     protected : ndarray of bool, shape (n_orders,)
     rank : ndarray of int32, shape (n_rows,)
     n_pools : int
+    leg : ndarray of int8, shape (n_orders,), or None
+    leverage : ndarray of float64, shape (n_orders,), or None
     """
-    minor = (2 * rank[row] + protected).astype(np.int32)
+    kind = 2 * (0 if leg is None else leg.astype(np.int32)) + protected
+    minor = (2 * LEGS * rank[row] + kind).astype(np.int32)
     _, order = kernels.group(pool, minor, n_pools)
-    pool, row, quantity, price, protected = pool[order], row[order], quantity[order], price[order], protected[order]
-    start = _runs(pool, 2 * row.astype(np.int64) + protected)
+    pool, row, quantity, price, kind = pool[order], row[order], quantity[order], price[order], kind[order]
+    start = _runs(pool, 2 * LEGS * row.astype(np.int64) + kind)
     first = start[:-1]
     buy, sell = np.maximum(quantity, 0.0), np.maximum(-quantity, 0.0)
 
@@ -150,8 +211,15 @@ def group_orders(
         sell_cost=total(sell * price),
         buy_inverse=total(buy / price),
         sell_inverse=total(sell / price),
-        protected=protected[first],
+        protected=(kind[first] % 2).astype(np.bool_),
+        leg=None if leg is None else (kind[first] // 2).astype(np.int8),
+        leverage=None if leverage is None else _lowest(leverage[order], first),
     )
+
+
+def _lowest(values: Array, first: Offsets) -> Array:
+    """Lowest of each run, NaN where a run has none."""
+    return np.fmin.reduceat(values, first) if len(first) else np.zeros(0)
 
 
 def segments(lines: Lines, code: Codes) -> Segments:
@@ -163,14 +231,26 @@ def segments(lines: Lines, code: Codes) -> Segments:
 
 
 def held(lines: Lines, orders: OrderLines, rank: Codes) -> Array:
-    """Quantity already held in the pool and row of each order line, zero where nothing is held."""
+    """Quantity already held in the pool, row and leg of each order line, zero where nothing is held."""
     if not len(lines):
         return np.zeros(len(orders))
-    n_rows = len(rank)
-    keys = lines.pool.astype(np.int64) * n_rows + rank[lines.row]
-    wanted = orders.pool.astype(np.int64) * n_rows + rank[orders.row]
+    keys, wanted = _keys(lines, rank), _keys(orders, rank)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[at] == wanted, lines.quantity[at], 0.0)
+
+
+def order_by(lines: Lines | OrderLines, rank: Codes) -> Offsets:
+    """Order of lines by (pool, rank, leg, protection), as another model wants them."""
+    minor = LEGS * rank[lines.row] + (0 if lines.leg is None else lines.leg)
+    if isinstance(lines, OrderLines):
+        minor = 2 * minor + lines.protected
+    return kernels.group(lines.pool, minor.astype(np.int32), int(lines.pool.max(initial=-1)) + 1)[1]
+
+
+def _keys(lines: Lines | OrderLines, rank: Codes) -> Offsets:
+    """One number for each (pool, rank, leg), ascending like the lines."""
+    leg = 0 if lines.leg is None else lines.leg
+    return (lines.pool.astype(np.int64) * len(rank) + rank[lines.row]) * LEGS + leg
 
 
 def pool_sums(pool: Codes, values: Array, n_pools: int) -> Array:
@@ -178,7 +258,7 @@ def pool_sums(pool: Codes, values: Array, n_pools: int) -> Array:
     return np.bincount(pool, weights=values, minlength=n_pools).astype(np.float64, copy=False)
 
 
-def _runs(*keys: NDArray[np.int32] | NDArray[np.int64] | NDArray[np.bool_]) -> Offsets:
+def _runs(*keys: NDArray[Any]) -> Offsets:
     """Offsets of the runs of equal keys."""
     n = len(keys[0])
     if n == 0:

@@ -163,15 +163,20 @@ class Regime:
         positions, orders = encoded.positions_of(first, last), encoded.orders_of(first, last)
         holdings = encoded.holdings(positions, orders, first, last)
         partition = self.pool.partition(holdings, market)
-        quantity = encoded.book.positions.quantity[positions]
-        pool, row = partition.position_pool, holdings.row
+        held, resting = encoded.book.positions, encoded.book.orders
+        pool, row, quantity = partition.position_pool, holdings.row, held.quantity[positions]
+        leverage = None if held.leverage is None else held.leverage[positions]
+        leg = holdings.leg
         if prepared.shocked_currencies.any():
-            shocked = _shocked_collateral(holdings, prepared.shocked_currencies, market)
-            pool = np.concatenate((pool, shocked[0]))
-            row = np.concatenate((row, shocked[1]))
+            shocked = _shocked_collateral(_sharing(holdings, partition), prepared.shocked_currencies, market)
+            pool, row = np.concatenate((pool, shocked[0])), np.concatenate((row, shocked[1]))
             quantity = np.concatenate((quantity, shocked[2]))
-        lines = group_lines(pool, row, quantity, prepared.rank, len(partition))
-        resting = encoded.book.orders
+            more = len(shocked[0])
+            leverage = None if leverage is None else np.append(leverage, np.full(more, np.nan))
+            leg = None if leg is None else np.append(leg, np.zeros(more, dtype=np.int8))
+        lines = group_lines(
+            pool, row, quantity, prepared.rank, len(partition), leg=leg, leverage=leverage, isolated=partition.isolated
+        )
         order_lines = group_orders(
             partition.order_pool,
             holdings.order_row,
@@ -180,6 +185,8 @@ class Regime:
             resting.mmp[orders],
             prepared.rank,
             len(partition),
+            leg=holdings.order_leg,
+            leverage=None if resting.leverage is None else resting.leverage[orders],
         )
         return holdings, partition, lines, order_lines
 
@@ -214,12 +221,20 @@ def _in_order(work: Callable[[int], Results], starts: range, threads: int) -> It
         yield from executor.map(work, starts)
 
 
+def _sharing(holdings: Holdings, partition: Partition) -> Holdings:
+    """Holdings without the positions that stand in pools of their own."""
+    if partition.isolated is None:
+        return holdings
+    every_order = np.ones(len(holdings.order_row), dtype=np.bool_)
+    return holdings.only(~partition.isolated[partition.position_pool], every_order)
+
+
 def _shocked_collateral(
     holdings: Holdings, shocked: NDArray[np.bool_], market: Market
 ) -> tuple[Codes, Codes, Array]:
     """Equity of each shocked currency of each account, as lines: pool, row, amount.
 
-    Only a pool of the whole account can hold them, so account and pool are the same here.
+    Only a pool of the whole account can hold them, and those come first, so account and pool are the same here.
     """
     equity = holdings.balance + holdings.by_currency(holdings.unrealised + holdings.option_value, market)
     account, column = np.nonzero((equity != 0) & shocked[holdings.currencies])

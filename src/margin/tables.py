@@ -203,7 +203,28 @@ _POSITIONS = Table(
             "as mark",
             rule="positive",
         ),
-        _optional("isolated_collateral", "number", "collateral assigned", "settlement currency", rule="non_negative"),
+        _optional(
+            "isolated_collateral",
+            "number",
+            "collateral assigned; a position without it shares what its account has, where the pool allows it",
+            "settlement currency",
+            rule="non_negative",
+            nullable=True,
+        ),
+        _optional(
+            "leverage",
+            "number",
+            "leverage chosen: initial margin is value over leverage, where the rules say so",
+            rule="positive",
+            nullable=True,
+        ),
+        _optional(
+            "side",
+            "text",
+            "leg of a hedged position, which does not net with the other leg; empty where positions net",
+            choices=("long", "short"),
+            nullable=True,
+        ),
     ),
     key=("account", "instrument"),
 )
@@ -222,6 +243,10 @@ _ORDERS = Table(
         Column("quantity", "number", "open quantity, signed, buy above zero", "contracts"),
         Column("price", "number", "limit price", "as mark", rule="positive"),
         _optional("mmp", "flag", "under market maker protection, by default false"),
+        _optional("leverage", "number", "as for positions", rule="positive", nullable=True),
+        _optional(
+            "side", "text", "leg of a hedged position that the order opens or closes", choices=("long", "short"), nullable=True
+        ),
     ),
     key=("account", "instrument"),
 )

@@ -69,7 +69,7 @@ MALFORMED = [
         whole("positions.qty", [1.0] * 4),
         (
             "positions.qty: the column is unknown. Remove or rename it; the columns are account, "
-            "instrument, quantity, entry_price, isolated_collateral."
+            "instrument, quantity, entry_price, isolated_collateral, leverage, side."
         ),
     ),
     (whole("positions.quantity", None), "positions.quantity: the column is missing; given:"),

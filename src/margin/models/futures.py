@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin.contracts import coin_per_contract, is_option
+from margin.errors import DataError
 from margin.lines import Lines
 from margin.market import Market
 from margin.models.rates import RateTable, RateTables
@@ -40,6 +41,9 @@ class FuturesMargin:
         What the rate tables are over.
     by : {"index", "base", "instrument"}
         Whose name the tables are asked for: the price index, the base coin, the instrument itself.
+    leverage : {"table", "position"}
+        Whether the initial margin follows its table, or is the value over the leverage chosen for the position. A position
+        without one is then refused.
     """
 
     initial: Callable[[str], RateTable]
@@ -47,6 +51,7 @@ class FuturesMargin:
     price: Literal["index", "mark"] = "index"
     tiers_in: Literal["coin", "value"] = "coin"
     by: Literal["index", "base", "instrument"] = "index"
+    leverage: Literal["table", "position"] = "table"
 
     def prepare(self, rows: UsedRows) -> PreparedFutures:
         """Take the rate tables of the instruments in use."""
@@ -54,6 +59,7 @@ class FuturesMargin:
         futures = rows.used[:n] & ~is_option(market)
         codes, table = np.unique(self._codes(market)[futures], return_inverse=True)
         names = [self._name(market, int(code)) for code in codes]
+        by_table = self.leverage == "table"
         table_of = np.full(len(rows.used), len(names), dtype=np.int32)
         table_of[:n][futures] = table
         nothing = RateTable.flat(0.0)  # for all other rows, which are not margined by rate
@@ -61,11 +67,14 @@ class FuturesMargin:
         in_coin = self.tiers_in == "coin"
         return PreparedFutures(
             table=table_of,
-            initial_rates=RateTables.of([*map(self.initial, names), nothing]),
+            initial_rates=RateTables.of([*map(self.initial, names), nothing] if by_table else [nothing] * (len(names) + 1)),
             maintenance_rates=RateTables.of([*map(self.maintenance, names), nothing]),
             coin=rows.padded(coin_per_contract(market)),
             measure=np.ones(len(rows.used)) if in_coin else quoted,
             worth=quoted * rows.to_pool if in_coin else rows.to_pool,
+            value=quoted * rows.to_pool,
+            leverage=rows.padded(futures.astype(np.float64)) if self.leverage == "position" else None,
+            market=market,
         )
 
     def _codes(self, market: Market) -> Codes:
@@ -94,6 +103,11 @@ class PreparedFutures:
         What the tables are over, per coin.
     worth : ndarray of float64
         Pool currency per unit of what the tables give.
+    value : ndarray of float64
+        Pool currency per coin.
+    leverage : ndarray of float64 or None
+        1 for rows whose initial margin is value over the leverage of the position; None where that is the table's.
+    market : Market
     """
 
     table: Codes
@@ -102,9 +116,29 @@ class PreparedFutures:
     coin: Array
     measure: Array
     worth: Array
+    value: Array
+    leverage: Array | None
+    market: Market
 
-    def initial(self, size: Array, row: Codes) -> Array:
-        """Initial margin of sizes in coin, >= 0, in the pool's currency."""
+    def initial(self, size: Array, row: Codes, leverage: Array | None = None) -> Array:
+        """Initial margin of sizes in coin, >= 0, in the pool's currency.
+
+        Parameters
+        ----------
+        size : ndarray of float64, shape (n,)
+        row : ndarray of int32, shape (n,)
+        leverage : ndarray of float64, shape (n,), or None
+            Chosen for each; NaN or None where none is.
+
+        Raises
+        ------
+        DataError
+            If a position that needs a leverage has none.
+        """
+        if self.leverage is not None:
+            chosen = np.full(len(row), np.nan) if leverage is None else leverage
+            self._check_leverage(size, row, chosen)
+            return np.divide(size * self.value[row], chosen, out=np.zeros(len(row)), where=(self.leverage[row] > 0) & (size > 0))
         return self.initial_rates.requirement(size * self.measure[row], self.table[row]) * self.worth[row]
 
     def maintenance(self, size: Array, row: Codes) -> Array:
@@ -114,4 +148,16 @@ class PreparedFutures:
     def margins(self, lines: Lines) -> tuple[Array, Array]:
         """Initial and maintenance margin of each line."""
         size = np.abs(lines.quantity) * self.coin[lines.row]
-        return self.initial(size, lines.row), self.maintenance(size, lines.row)
+        return self.initial(size, lines.row, lines.leverage), self.maintenance(size, lines.row)
+
+    def _check_leverage(self, size: Array, row: Codes, chosen: Array) -> None:
+        assert self.leverage is not None
+        wrong = np.flatnonzero((self.leverage[row] > 0) & (size > 0) & np.isnan(chosen))
+        if len(wrong):
+            raise DataError(
+                f"{self.market.instruments[int(row[wrong[0]])]!r} is held or ordered without a leverage",
+                table="positions",
+                column="leverage",
+                count=len(wrong),
+                hint="Give the leverage chosen for it, on its position or its orders.",
+            )

@@ -213,7 +213,7 @@ class PreparedHistorical:
         """For each step: which lines take part, these lines, and the factor of their measure."""
         for members, factor in self.steps:
             keep = members[self.underlying[lines.row]]
-            part = lines if keep.all() else Lines(lines.pool[keep], lines.row[keep], lines.quantity[keep], lines.n_pools)
+            part = lines if keep.all() else lines.take(keep)
             yield keep, part, factor
 
     def _tail(self, lines: Lines) -> tuple[Segments, Array, Array, Codes, Codes]:

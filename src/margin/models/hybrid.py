@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from margin import kernels
-from margin.lines import Lines, OrderLines
+from margin.lines import Lines, OrderLines, order_by
 from margin.market import Market
 from margin.models.requirement import Model, Prepared, Requirement, UnitResults
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
 Offsets = NDArray[np.int64]
-LinesOrOrders = TypeVar("LinesOrOrders", Lines, OrderLines)
 
 
 class Step(Protocol):
@@ -207,10 +206,8 @@ class PreparedHybrid:
         out = []
         for part in self.parts:
             held = self._taken(part, lines)
-            mine = _columns_at(lines, _sorted(lines.pool[held], part.rank[lines.row[held]], lines.n_pools, held))
-            minor = (2 * part.rank[orders.row] + orders.protected).astype(np.int32)
-            resting = _columns_at(orders, kernels.group(orders.pool, minor, lines.n_pools)[1])
-            out.append(part.requirement(mine, resting))
+            mine = lines.take(held[order_by(lines.take(held), part.rank)])
+            out.append(part.requirement(mine, orders.take(order_by(orders, part.rank))))
         return tuple(out)
 
     def requirement(self, lines: Lines, orders: OrderLines) -> Requirement:
@@ -235,8 +232,8 @@ class PreparedHybrid:
         rest: dict[str, float] = {}
         for name, part in zip(self.names, self.parts, strict=True):
             held = self._taken(part, lines)
-            at = _sorted(lines.pool[held], part.rank[lines.row[held]], lines.n_pools, held)
-            mine, beside = part.contributions(_columns_at(lines, at))
+            at = held[order_by(lines.take(held), part.rank)]
+            mine, beside = part.contributions(lines.take(at))
             for column, values in mine.items():
                 by_line[f"{name}_{column}".lstrip("_")] = spread = np.zeros(len(lines))
                 spread[at] = values
@@ -271,14 +268,3 @@ class PreparedHybrid:
 def _charge(units: UnitResults, name: str) -> Array:
     charges: Mapping[str, Array] = units.charges
     return charges.get(name, np.zeros(len(units.pool)))
-
-
-def _sorted(pool: Codes, rank: Codes, n_pools: int, at: Offsets) -> Offsets:
-    """The given lines in the order of (pool, rank)."""
-    return at[kernels.group(pool, np.ascontiguousarray(rank), n_pools)[1]]
-
-
-def _columns_at(lines: LinesOrOrders, at: Offsets) -> LinesOrOrders:
-    """The lines at given places."""
-    columns = {name: getattr(lines, name)[at] for name in lines.__slots__ if name != "n_pools"}
-    return replace(lines, **columns)

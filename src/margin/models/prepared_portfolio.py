@@ -135,6 +135,8 @@ class PreparedPortfolio:
         loss = np.zeros(len(lines))
         rest = dict.fromkeys(("dampening", "gains not counted", "rounding", *self.competing), 0.0)
         for u, vectors in enumerate(self.vectors(lines)):
+            if risk.scenario[u] < 0:  # there is none
+                continue
             rival = int(risk.scenario[u]) - self.stress.scenarios.n_scenarios
             if rival >= 0:
                 name = tuple(self.competing)[rival]
@@ -158,7 +160,7 @@ class PreparedPortfolio:
         """The lines that stand in a unit, coin as far as it takes part, and the runs of each unit."""
         inside = self.unit[lines.row] >= 0
         if not inside.all():
-            lines = Lines(lines.pool[inside], lines.row[inside], lines.quantity[inside], lines.n_pools)
+            lines = lines.take(inside)
         units = segments(lines, self.unit)
         return (hedging_part(lines, units, self.sensitivities) if self.hedging_only else lines), units
 

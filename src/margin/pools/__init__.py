@@ -4,6 +4,7 @@ from margin.pools.collateral import Collateral, DiscountTiers
 from margin.pools.cross import CrossPool
 from margin.pools.holdings import Holdings, Partition, Pool, PoolValue
 from margin.pools.isolated import IsolatedPool
+from margin.pools.partly_isolated import PartlyIsolated
 from margin.pools.segregated import SegregatedPool
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Holdings",
     "IsolatedPool",
     "Partition",
+    "PartlyIsolated",
     "Pool",
     "PoolValue",
     "SegregatedPool",

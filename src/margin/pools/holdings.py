@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -31,8 +31,10 @@ class Holdings:
     unrealised, option_value : ndarray of float64, shape (n_positions,)
         Settlement currency of the instrument.
     isolated_collateral : ndarray of float64, shape (n_positions,), or None
-        Settlement currency; None where the book does not give it.
+        Settlement currency, NaN for positions that share; None where the book does not give it.
+    leg : ndarray of int8, shape (n_positions,), or None
     order_account, order_row : ndarray of int32, shape (n_orders,)
+    order_leg : ndarray of int8, shape (n_orders,), or None
     currencies : ndarray of int32, shape (k,)
         Codes of the currencies that accounts hold or settle in; one column each in what follows.
     column : ndarray of int32, shape (n_currencies,)
@@ -47,12 +49,30 @@ class Holdings:
     unrealised: Array
     option_value: Array
     isolated_collateral: Array | None
+    leg: NDArray[np.int8] | None
     order_account: Codes
     order_row: Codes
+    order_leg: NDArray[np.int8] | None
     currencies: Codes
     column: Codes
     balance: Array
     has_balance: Flags
+
+    def only(self, positions: Flags, orders: Flags) -> Holdings:
+        """The same with some of the positions and orders."""
+        assigned, leg, order_leg = self.isolated_collateral, self.leg, self.order_leg
+        return replace(
+            self,
+            account=self.account[positions],
+            row=self.row[positions],
+            unrealised=self.unrealised[positions],
+            option_value=self.option_value[positions],
+            isolated_collateral=None if assigned is None else assigned[positions],
+            leg=None if leg is None else leg[positions],
+            order_account=self.order_account[orders],
+            order_row=self.order_row[orders],
+            order_leg=None if order_leg is None else order_leg[orders],
+        )
 
     def by_currency(self, values: Array, market: Market) -> Array:
         """Sum of a figure of positions by account and settlement currency, shape (n_accounts, k)."""
@@ -84,6 +104,8 @@ class Partition:
         ``i`` for the pool of instrument i, ``n_instruments + c`` for the pool of currency c, -1 for a pool of the whole account.
     currency : ndarray of int32, shape (n_pools,)
         Currency that the pool counts in; -1 (`MONEY`) for the money of the whole account.
+    isolated : ndarray of bool, shape (n_pools,), or None
+        Pools of single positions beside pools that share. None: there are none.
     """
 
     position_pool: Codes
@@ -91,6 +113,7 @@ class Partition:
     account: Codes
     name: Codes
     currency: Codes
+    isolated: Flags | None = None
 
     def __len__(self) -> int:
         return len(self.account)

@@ -61,6 +61,15 @@ class IsolatedPool:
                     hint="Give the column, or choose a pool that shares collateral.",
                 )
             assigned = np.zeros(0)
+        if np.isnan(assigned).any():
+            i = int(np.argmax(np.isnan(assigned)))
+            raise DataError(
+                f"a position in {market.instruments[int(holdings.row[i])]!r} has no collateral, and isolated pools share none",
+                table="positions",
+                column="isolated_collateral",
+                count=int(np.isnan(assigned).sum()),
+                hint="Give it, or choose a pool in which positions may share.",
+            )
 
         def by_pool(values: np.ndarray) -> np.ndarray:
             return np.bincount(partition.position_pool, weights=values, minlength=n_pools)
