@@ -22,8 +22,8 @@ def currency_figures(regime: Regime, book: Book, market: Market) -> dict[str, An
     -------
     dict of str to array, shape (n_rows,)
         ``account``, ``currency``; ``equity`` in units of the currency: balance, unrealised P&L of shared positions and what
-        counts of their options; ``discounted_equity`` in USD, after the incremental tiers, debts in full (``disEq``); ``liability`` in
-        units, the negative part of the equity.
+        counts of their options; ``discounted_equity`` in USD, after the incremental tiers, debts in full (``disEq``);
+        ``liability`` in units, the negative part of the equity.
 
     Raises
     ------
