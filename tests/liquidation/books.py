@@ -10,7 +10,7 @@ from margin.market import Market
 from margin.models.futures import FuturesMargin
 from margin.models.options import MoneynessMargin, PerPosition
 from margin.models.orders import IgnoredOrders
-from margin.models.rates import RateTable
+from margin.rates import RateTable
 from margin.models.standard import StandardModel
 from margin.pools import Collateral, CrossPool, DiscountTiers, IsolatedPool, SegregatedPool
 from margin.regime import Regime

@@ -13,7 +13,7 @@ from margin.lines import Lines, pool_sums
 from margin.liquidation.moves import Moves, futures_of
 from margin.liquidation.prices import NOISE, Terms
 from margin.market import Market
-from margin.models.rates import RateTables
+from margin.rates import RateTables
 from margin.models.standard import PreparedStandard
 from margin.pools import Collateral, CrossPool, Holdings
 
