@@ -33,7 +33,8 @@ def futures_position(inputs: Inputs) -> Outputs:
     market = vectors.market([contract], index={f"{base}_{quote}": mark}, usd={settle: mark if inverse else PRICE})
     family = standard.family(market, 0)
     tier = {"max": abs(quantity) or 1.0, "mmr": inputs["mmr_rate"], "imr": 0.0}
-    given = {f"tiers.{family}.{name}": [number] for name, number in tier.items()}
+    given: dict[str, object] = {f"tiers.{family}.{name}": [number] for name, number in tier.items()}
+    given[f"tiers.{family}.step_size"] = 0.0
     position = {
         "account": [ACCOUNT],
         "instrument": [contract.name],
@@ -64,16 +65,7 @@ def futures_position(inputs: Inputs) -> Outputs:
     }
     if equity is not None:
         outputs["margin_ratio"] = float(found.ratio[pool])
-        if quantity:
-            outputs["liquidation_px"] = liquidation.liquidation_price(
-                quantity,
-                contract_size=size,
-                mark=mark,
-                equity=float(found.assessment.results.equity[pool]),
-                mmr_rate=inputs["mmr_rate"],
-                taker_fee=fee,
-                inverse=inverse,
-            )
+        outputs["liquidation_px"] = next(iter(liquidation.position_prices(found, fees)["liquidation_px"]), None)
     return outputs
 
 

@@ -1,13 +1,17 @@
-"""Small rules of liquidation: what is cut, when counterparties are reduced, the price that liquidates a single position.
-
-The prices of a pool that holds more than one thing are found by a solver, not by these closed forms.
-"""
+"""Small rules of liquidation: what is cut, when counterparties are reduced, which price of one position liquidates its pool."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from margin.contracts import is_option, value_per_contract
+from margin.models.split import PreparedSplit
+from margin.models.tiered import PreparedTiered
+
+if TYPE_CHECKING:
+    from margin.venues.okx.ratios import MarginRatios, TakerFees
 
 
 def contracts_to_close(contracts: float, *, first_maximum: float, partial_from: float) -> float:
@@ -80,3 +84,51 @@ def liquidation_price(
     else:
         price = (size * mark - sign * equity) / (size * (1 - sign * rate))
     return float(price) if 0 < price < np.inf else None
+
+
+def position_prices(ratios: MarginRatios, fees: TakerFees) -> dict[str, Any]:
+    """Liquidation price of every future and perpetual whose pool counts in its settlement currency, other prices unchanged.
+
+    Pools of one currency and isolated positions of the modes futures, multi_currency and portfolio. A pool of all currencies,
+    whose collateral is discounted by tiers, is left out.
+
+    Returns
+    -------
+    dict of str to list
+        ``account``, ``pool``, ``instrument``, ``quantity``, ``liquidation_px`` (None where no price above zero liquidates).
+    """
+    assessment, regime = ratios.assessment, ratios.assessment.regime
+    market, in_usd = assessment.market, regime.pool.in_usd
+    _, partition, lines, orders = regime.group(assessment.encoded, assessment.prepared, 0, len(assessment.book.accounts))
+    prepared = assessment.prepared.isolated if isinstance(assessment.prepared, PreparedSplit) else assessment.prepared
+    out: dict[str, list[Any]] = {name: [] for name in ("account", "pool", "instrument", "quantity", "liquidation_px")}
+    if not isinstance(prepared, PreparedTiered):
+        return out
+    own = np.zeros(len(partition), dtype=np.bool_) if partition.isolated is None else partition.isolated
+    which = (own if in_usd else np.ones(len(partition), dtype=np.bool_))[lines.pool]
+    held, rates = prepared.held_rates(lines.take(np.flatnonzero(which)), None if in_usd else orders)
+    columns, options, value = assessment.columns(), is_option(market), value_per_contract(market)
+    required = assessment.results.maintenance + ratios.liquidation_fee
+    for i in np.flatnonzero(~options[held.row]):
+        pool, row, quantity = int(held.pool[i]), int(held.row[i]), float(held.quantity[i])
+        if quantity == 0:
+            continue
+        rate, here = float(rates.maintenance[i]), float(abs(quantity) * value[row])
+        worth = float(market.usd[market.settlement[row]]) if in_usd else 1.0
+        to_pool = float(prepared.to_pool[row])
+        others = 0.0 if own[pool] else float(required[pool]) / to_pool - here * (rate + fees.futures)
+        price = liquidation_price(
+            quantity,
+            contract_size=float(market.contract_size[row]),
+            mark=float(market.mark[row]),
+            equity=float(ratios.collateral[pool]) / worth - others,
+            mmr_rate=rate,
+            taker_fee=fees.futures,
+            inverse=bool(market.inverse[row]),
+        )
+        for name, value_of in (
+            ("account", columns["account"][pool]), ("pool", columns["pool"][pool]), ("instrument", market.instruments[row]),
+            ("quantity", quantity), ("liquidation_px", price),
+        ):  # fmt: skip
+            out[name].append(value_of)
+    return out

@@ -128,11 +128,11 @@ def pair_tiers(p: Parameters, pair: str, *, borrowed: str) -> PositionTiers:
 
 def _stepped(p: Parameters, section: str, maximum: tuple[float, ...], step: str) -> PositionTiers:
     mmr, imr = p.numbers(f"{section}.mmr"), p.numbers(f"{section}.imr")
-    if f"{section}.{step}" in p:
+    if f"{section}.{step}" in p and p.number(f"{section}.{step}") != 0:
         last = Tier(0.0, maximum[-1], mmr[-1], imr[-1])
         size, rate = p.number(f"{section}.{step}"), p.number(f"{section}.step_rate")
         if size <= 0 or rate <= 0:
-            message = f"{section}: {step} {size} and step_rate {rate} must be above zero"
+            message = f"{section}: {step} {size} and step_rate {rate} must be above zero; {step} is 0 where no tiers follow"
             raise ParameterError(message, name=f"{section}.{step}", scope=str(p.as_of))
         more = tuple(takewhile(lambda tier: tier.imr <= 1, tier_ladder(last, size=size, mmr=rate, imr=rate)))
         maximum, mmr, imr = (

@@ -66,7 +66,7 @@ def discount_parameters(payload: object) -> dict[str, object]:
         found[f"{section}.rate"] = [tier.number("discountRate") for tier in bounded]
         if open_ended:
             found[f"{section}.least"] = tiers[-1].number("discountRate")
-        elif record.has("minDiscountRate"):
+        else:
             found[f"{section}.least"] = record.number("minDiscountRate")
     return found
 
@@ -81,6 +81,7 @@ def _family(kind: str, name: str, rows: list[Record]) -> dict[str, object]:
     found: dict[str, object] = {f"{section}.max": _ascending(rows, "maxSz")}
     if kind == "OPTION":
         return found | {f"{section}.factor": [record.positive("optMgnFactor") for record in rows]}
+    found[f"{section}.step_size"] = 0.0  # the answer is whole: steps of announcements do not follow
     return found | {f"{section}.{rate}": [record.number(rate) for record in rows] for rate in ("mmr", "imr")}
 
 
@@ -93,6 +94,7 @@ def _borrow(currency: str, rows: list[Record]) -> dict[str, object]:
 def _pair(pair: str, rows: list[Record]) -> dict[str, object]:
     section = f"tiers.margin.{pair}"
     sizes: dict[str, object] = {f"{section}.max_{of}": _ascending(rows, f"{of}MaxLoan") for of in ("base", "quote")}
+    sizes |= {f"{section}.step_{of}": 0.0 for of in ("base", "quote")}
     return sizes | {f"{section}.{rate}": [record.number(rate) for record in rows] for rate in ("mmr", "imr")}
 
 
