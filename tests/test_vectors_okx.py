@@ -41,8 +41,8 @@ def normal(x: float) -> float:
     return 0.5 * math.erfc(-x / math.sqrt(2))
 
 
-rates = st.floats(0, 0.5)
-usd = st.floats(0, 1e8)
+rates = st.integers(0, 5000).map(lambda n: n / 10_000)
+usd = st.integers(0, 10**10).map(lambda n: n / 64)
 fractions = st.sampled_from([-0.5, -0.25, -0.18, -0.12, -0.04, 0, 0.06, 0.125, 0.25, 1])
 
 
@@ -218,7 +218,7 @@ def test_generated_greeks(side: str, contracts: float, size: float, moneyness: f
 
 @given(
     contracts=st.sampled_from([-3.0, -0.5, 2]),
-    delta=st.floats(-1, 1),
+    delta=st.integers(-1000, 1000).map(lambda n: n / 1000),
     mark=st.sampled_from([0, 0.004, 0.3]),
     least=rates,
     slope=rates,
