@@ -37,6 +37,7 @@ class Rules:
     close: str = "fee"
     interest: bool = True
     option_basis: bool = False
+    merged: bool = True
     borrow: dict = field(default_factory=lambda: BORROW)
 
 
@@ -292,20 +293,25 @@ def account(market, positions, balances, orders=(), caps=None, rules: Rules | No
         if c.option:
             money = market.currencies[market.settlement[i]]
             equity[money] = equity.get(money, 0.0) + q * c.size * c.mark
-    coins = {contract(market, i).coin for i in (*positions, *(i for i, _ in orders))}
+
+    def unit_of(i: int) -> str:
+        coin, money = (market.currencies[codes[i]] for codes in (market.base, market.settlement))
+        return coin if rules.merged else f"{coin}/{money}"
+
     units, initial = {}, 0.0
-    for coin in sorted(coins):
+    for name in sorted({unit_of(i) for i in (*positions, *(i for i, _ in orders))}):
+        coin = name.split("/")[0]
+        spot = equity.get(coin, 0.0) if name in {coin, f"{coin}/{coin}"} else 0.0
         mmrs = []
         for side in (0, 1, -1):
-            held = {i: q for i, q in positions.items() if contract(market, i).coin == coin}
+            held = {i: q for i, q in positions.items() if unit_of(i) == name}
             for i, q in orders:
-                if q * side > 0 and contract(market, i).coin == coin:
+                if q * side > 0 and unit_of(i) == name:
                     held[i] = held.get(i, 0.0) + q
-            cap = (caps or {}).get(coin, math.inf)
-            result = unit(market, coin, held, equity.get(coin, 0.0), cap, rules)
+            result = unit(market, coin, held, spot, (caps or {}).get(coin, math.inf), rules)
             mmrs.append(result["mmr"])
             if side == 0:
-                units[coin] = result
+                units[name] = result
         initial += 1.3 * max(mmrs)
     debts = {m: -e * float(market.usd[market.currencies.index(m)]) for m, e in equity.items() if e < 0}
     return {

@@ -59,6 +59,7 @@ rules = st.fixed_dictionaries(
         "close": st.sampled_from(["fee", "fixed"]),
         "interest": st.booleans(),
         "option_basis": st.booleans(),
+        "merged": st.booleans(),
     }
 )
 
@@ -66,7 +67,7 @@ rules = st.fixed_dictionaries(
 @hypothesis.settings(max_examples=300)
 @given(market=st.sampled_from(MARKETS), held=positions, owned=balances, resting=orders, limits=caps, choice=rules)
 def test_margins_and_components_follow_the_rules(params, market, held, owned, resting, limits, choice):
-    options = {("option_close" if name == "close" else name): value for name, value in choice.items()}
+    options = {{"close": "option_close", "merged": "merged_units"}.get(name, name): value for name, value in choice.items()}
     result = of(params, **options).assess(book_of(market, held, owned, resting, limits), market)
     own = {c: x for c, x in (limits or {}).items() if c in owned}
     want = slow.account(market, held, owned, resting, own, slow.Rules(**choice))

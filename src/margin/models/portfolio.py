@@ -12,7 +12,7 @@ from margin.contracts import is_option
 from margin.errors import DataError
 from margin.lines import rank_rows
 from margin.market import Market
-from margin.models.charges import Charge, DeltaBasis, Sensitivities, black_delta, deltas
+from margin.models.charges import UNIT_SEPARATOR, Charge, DeltaBasis, Sensitivities, black_delta, deltas
 from margin.models.collateral_lines import BorrowCharge
 from margin.models.combine import Factors
 from margin.models.fold import SignDiscount
@@ -77,6 +77,9 @@ class PortfolioModel:
         never is one.
     hedging_only : bool
         Whether the collateral of a unit takes part only as far as it hedges the unit's derivatives.
+    unit_by_settlement : bool
+        Whether contracts of a coin that settle in different currencies are units of their own, named ``coin/currency``, where
+        pools count in one money.
     leaf_by_settlement : bool
         Whether contracts of one expiry that settle in different currencies stand apart in charges by expiry.
     admitted_units : tuple of str or None
@@ -104,6 +107,7 @@ class PortfolioModel:
     settlement_window: float = 0.0
     collateral_unit: Callable[[str], str | None] | None = None
     hedging_only: bool = False
+    unit_by_settlement: bool = False
     leaf_by_settlement: bool = True
     admitted_units: tuple[str, ...] | None = None
     moves: Callable[[str], bool] = lambda currency: True
@@ -171,9 +175,9 @@ class PortfolioModel:
 
     def _units(self, market: Market, *, in_usd: bool, used: NDArray[np.bool_]) -> tuple[Codes, tuple[str, ...]]:
         """Unit of each row, -1 for rows that are not in use or no position, and the names of the units."""
-        n = len(market)
+        n, m = len(market), len(market.currencies)
         names = market.currencies if in_usd else market.indices
-        code = np.full(len(used), -1, dtype=np.int32)
+        code = np.full(len(used), -1, dtype=np.int64)
         code[:n] = market.base if in_usd else market.index
         if self.collateral_unit is not None:
             for c in np.flatnonzero(used[n:]):
@@ -183,13 +187,19 @@ class PortfolioModel:
         code[~used] = -1
         if self.admitted_units is not None:
             _refuse_others(market, names, code[:n], self.admitted_units)
-        present = np.unique(code[code >= 0])
-        compact = np.full(len(names) + 1, -1, dtype=np.int32)
-        compact[present] = np.arange(len(present), dtype=np.int32)
-        return compact[code], tuple(names[c] for c in present)
+        placed = code >= 0
+        if self.unit_by_settlement and in_usd:
+            settlement = code.copy()  # coin stands with the contracts that settle in it
+            settlement[:n] = market.settlement
+            code[placed] = code[placed] * m + settlement[placed]
+            names = tuple(f"{coin}{UNIT_SEPARATOR}{money}" for coin in names for money in names)
+        present, number = np.unique(code[placed], return_inverse=True)
+        unit = np.full(len(used), -1, dtype=np.int32)
+        unit[placed] = number.reshape(-1)
+        return unit, tuple(names[c] for c in present)
 
 
-def _refuse_others(market: Market, names: tuple[str, ...], code: Codes, units: tuple[str, ...]) -> None:
+def _refuse_others(market: Market, names: tuple[str, ...], code: NDArray[np.int64], units: tuple[str, ...]) -> None:
     """Refuse instruments in use whose unit is not among the given ones."""
     wrong = np.flatnonzero((code >= 0) & ~np.isin(code, [names.index(unit) for unit in units if unit in names]))
     if len(wrong):

@@ -45,6 +45,10 @@ class Options:
         Whether MR5 is charged.
     option_basis : bool
         Whether deltas of options count in MR4.
+    merged_units : bool
+        Whether contracts of a coin net over settlement currencies, which the venue is said to grant from some fee level on.
+        Without it each settlement currency is a unit, spot hedges the contracts that settle in the coin, and nothing is charged
+        for stablecoins.
     """
 
     vol_rule: Literal["max_loss", "larger_shift", "points", "fraction"] = "max_loss"
@@ -52,6 +56,7 @@ class Options:
     option_close: Literal["fee", "fixed"] = "fee"
     interest: bool = True
     option_basis: bool = False
+    merged_units: bool = True
 
     def __post_init__(self) -> None:
         for name, known in CHOICES.items():
@@ -120,6 +125,7 @@ def compose(mode: str, p: Parameters, options: Options) -> Regime:
             close=options.option_close,
             interest=options.interest,
             option_basis=options.option_basis,
+            merged=options.merged_units,
         ),
         collateral=Collateral(),
         provenance={
