@@ -14,13 +14,11 @@ from margin.by_name import ByName
 from margin.contracts import coin_per_contract, coin_value, is_option
 from margin.lines import Lines, Segments
 from margin.market import Market
+from margin.models.units import UNIT_SEPARATOR
 from margin.pricing import black76, coin_greeks
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
-
-UNIT_SEPARATOR = "/"
-"""Between coin and settlement currency in the names of units that stand apart by both."""
 
 ALL, LONG, SHORT, GROSS = 0, 1, -1, 2
 """Which lines `kernels.line_sums` counts."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from margin.by_name import ByName
-from margin.models.charges import UNIT_SEPARATOR, Charge, ExpiryDeltaCharge, coin_delta
+from margin.models.charges import Charge, ExpiryDeltaCharge, coin_delta
 from margin.models.collateral_lines import BorrowCharge
 from margin.models.combine import Factors
 from margin.models.depeg import DepegCharge, DepegTiers
@@ -29,6 +29,7 @@ from margin.models.shocks import (
     UnchangedVol,
 )
 from margin.models.stress_charges import StressCharge, TermStructureCharge, TimeDecayCharge, UnknownCharge, YieldCurveCharge
+from margin.models.units import UNIT_SEPARATOR
 from margin.models.valuation import Valuation
 from margin.params import Parameters
 
