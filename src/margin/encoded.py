@@ -129,13 +129,12 @@ class Encoded:
         ).astype(np.float64, copy=False)
         has_balance = np.zeros(n_accounts * n_currencies, dtype=np.bool_)
         has_balance[cell] = True
-        hedge_cap, switched_off = None, None
-        if book.balances.hedge_cap is not None:
-            hedge_cap = np.full(has_balance.shape, np.nan)
-            np.fmin.at(hedge_cap, cell, book.balances.hedge_cap[balances])
-        if book.balances.collateral is not None:
+        caps, collateral = book.balances.hedge_cap, book.balances.collateral
+        hedge_cap = None if caps is None else _least(cell, caps[balances], (n_accounts, n_currencies))
+        switched_off = None
+        if collateral is not None:
             switched_off = np.zeros(has_balance.shape, dtype=np.bool_)
-            switched_off[cell[~book.balances.collateral[balances]]] = True
+            switched_off[cell[~collateral[balances]]] = True
         return Holdings(
             n_accounts=n_accounts,
             account=held.account[positions] - np.int32(first),
@@ -153,9 +152,16 @@ class Encoded:
             column=column,
             balance=amount.reshape(n_accounts, n_currencies),
             has_balance=has_balance.reshape(n_accounts, n_currencies),
-            hedge_cap=None if hedge_cap is None else hedge_cap.reshape(n_accounts, n_currencies),
+            hedge_cap=hedge_cap,
             switched_off=None if switched_off is None else switched_off.reshape(n_accounts, n_currencies),
         )
+
+
+def _least(cell: NDArray[np.int64], values: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Least value of each cell, nan where it has none."""
+    least = np.full(shape[0] * shape[1], np.nan)
+    np.fmin.at(least, cell, values)
+    return least.reshape(shape)
 
 
 def _in_use(count: int, *codes: Codes) -> NDArray[np.bool_]:

@@ -91,7 +91,7 @@ def _unit_tables(pool: PoolExplanation) -> list[str]:
     for first in range(0, len(order), UNITS):
         shown = order[first : first + UNITS]
         rows = [(name, *(values[k] for k in shown)) for name, values in figures.items()]
-        tables.append(table(("risk unit, before it is added up", *(names[k] for k in shown)), rows))
+        tables.append(table(("risk unit, before it is added up", *(str(names[k]) for k in shown)), rows))
     return tables
 
 

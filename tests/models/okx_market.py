@@ -33,10 +33,12 @@ def okx_market(*, usdt=0.9995, usdc=1.0001, vol=1.0, basis=1.0) -> Market:
                 for days in DAYS:
                     for moneyness, side in ((0.85, "put"), (1.0, "call"), (1.0, "put"), (1.2, "call")):
                         option = {"kind": "option", "days": days, "strike": round(price * moneyness), "option_type": side}
-                        more = {"forward": index * (1 + basis * 0.06 * days / 365), "contract_size": 0.01 if coin == "BTC" else 0.1}
+                        size = 0.01 if coin == "BTC" else 0.1
+                        more = {"forward": index * (1 + basis * 0.06 * days / 365), "contract_size": size}
                         smile = 0.5 + 0.2 * abs(moneyness - 1) + 0.1 * (days < 7)
                         rows.append(common | option | more | {"mark": 0.0, "vol": vol * smile})
     names = [_name(row) for row in rows]
+    listed = ("kind", "contract", "base", "quote", "settlement", "contract_size", "strike", "option_type")
 
     def column(field, none=None):
         return [row.get(field, none) for row in rows]
@@ -45,7 +47,7 @@ def okx_market(*, usdt=0.9995, usdc=1.0001, vol=1.0, basis=1.0) -> Market:
         time=TIME,
         instruments={
             "instrument": names,
-            **{f: column(f) for f in ("kind", "contract", "base", "quote", "settlement", "contract_size", "strike", "option_type")},
+            **{f: column(f) for f in listed},
             "expiry": np.array([TIME + np.timedelta64(r["days"], "D") if "days" in r else "NaT" for r in rows], "M8[ms]"),
         },
         quotes={"instrument": names, **{f: column(f) for f in ("mark", "vol", "forward")}},

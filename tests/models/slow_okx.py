@@ -26,7 +26,9 @@ PC2 = (4, 3, 2, 1, 0, -0.5, -0.75, -0.9)
 CURVE_MOVES = ((5, 0), (-5, 0), (2.5, 3), (2.5, -3), (-2.5, 3), (-2.5, -3), (2, 3), (2, -3), (-2, 3), (-2, -3))
 DEPEG = tuple((20e6 * (k + 1) if k < 6 else math.inf, 0.005 * (k + 1)) for k in range(7))
 DOLLARS = ("USD", "USDT", "USDC")
-BORROW = {"USDT": (0.02, 0.10), "USDC": (0.02, 0.10), "BTC": (0.03, 0.12), "ETH": (0.03, 0.12), "SOL": (0.04, 0.2), "XYZ": (0.05, 0.25)}
+BORROW = {"USDT": (0.02, 0.10), "USDC": (0.02, 0.10), "BTC": (0.03, 0.12), "ETH": (0.03, 0.12), "SOL": (0.04, 0.2)} | {
+    "XYZ": (0.05, 0.25)
+}
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Rules:
     close: str = "fee"
     interest: bool = True
     option_basis: bool = False
+    merged: bool = True
     borrow: dict = field(default_factory=lambda: BORROW)
 
 
@@ -161,38 +164,46 @@ def states(c: Contract, rule: str) -> dict[str, tuple[float, ...]]:
     return {"same": (c.vol,), "up": tuple(c.vol + x for x in shifts), "down": tuple(max(c.vol - x, low) for x in shifts)}
 
 
-def unit(market, coin: str, held: dict[int, float], equity: float, cap: float, rules: Rules) -> dict[str, float]:
-    """MR1 to MR7 and MR9 of one unit and its maintenance margin, USD."""
-    lines = [(contract(market, i), q) for i, q in held.items()]
-    group = LISTED.get(coin, "others")
-    p = GROUPS[group]
-    delta = sum(q * c.delta() for c, q in lines)
-    spot = min(equity, cap, max(-delta, 0.0)) if equity > 0 else max(equity, -max(delta, 0.0))
-    worth = float(market.usd[market.currencies.index(coin)]) * spot
+Lines = list  # of (Contract, signed contracts)
 
-    mr1 = 0.0
-    for move in (0.0, *p["moves"], *(-m for m in p["moves"])):
+
+def spot_in_use(lines: Lines, equity: float, cap: float) -> float:
+    delta = sum(q * c.delta() for c, q in lines)
+    return min(equity, cap, max(-delta, 0.0)) if equity > 0 else max(equity, -max(delta, 0.0))
+
+
+def spot_shock(lines: Lines, worth: float, moves, rules: Rules) -> float:
+    """MR1."""
+    largest = 0.0
+    for move in (0.0, *moves, *(-m for m in moves)):
         for state in ("up", "same", "down"):
             for k in range(2 if rules.vol_rule == "max_loss" and state != "same" else 1):
                 total = worth * move
                 for c, q in lines:
                     total += q * c.gain(move, states(c, rules.vol_rule)[state][k] if c.option else 0.0)
-                mr1 = max(mr1, -total)
+                largest = max(largest, -total)
+    return largest
 
-    mr6 = 0.5 * max(0.0, *(-(worth * m + sum(q * c.gain(m, c.vol) for c, q in lines)) for m in (p["extreme"], -p["extreme"])))
 
-    options = [(c, q) for c, q in lines if c.option]
+def theta(options: Lines) -> float:
+    """MR2."""
     decay = 0.0
     for c, q in options:
         later = c.option_worth(c.forward, max(c.years - 1 / 365, 0.0), c.vol)
         decay += q * c.usd(later - c.option_worth(c.forward, c.years, c.vol), c.index)
-    mr2 = abs(decay)
+    return abs(decay)
 
+
+def vega_term(options: Lines) -> float:
+    """MR3."""
     by_expiry: dict[str, float] = {}
     for c, q in options:
         by_expiry[c.expiry] = by_expiry.get(c.expiry, 0.0) + q * c.vega() * between(c.days, TENORS, POINTS)
-    mr3 = 0.5 * min(sum(max(w, 0.0) for w in by_expiry.values()), sum(max(-w, 0.0) for w in by_expiry.values()))
+    return 0.5 * min(sum(max(w, 0.0) for w in by_expiry.values()), sum(max(-w, 0.0) for w in by_expiry.values()))
 
+
+def basis(lines: Lines, p: dict, rules: Rules) -> float:
+    """MR4."""
     buckets: dict[str, float] = {}
     rate: dict[str, float] = {}
     for c, q in lines:
@@ -200,17 +211,24 @@ def unit(market, coin: str, held: dict[int, float], equity: float, cap: float, r
             continue
         buckets[c.expiry] = buckets.get(c.expiry, 0.0) + q * c.delta_usd()
         rate[c.expiry] = max(p["perp"], p["annual"] * c.days / 365)
-    mr4 = sum(abs(d) * rate[e] for e, d in buckets.items())
+    return sum(abs(d) * rate[e] for e, d in buckets.items())
 
-    mr5 = 0.0
-    for a, b in CURVE_MOVES if rules.interest else ():
+
+def curve(options: Lines) -> float:
+    """MR5."""
+    largest = 0.0
+    for a, b in CURVE_MOVES:
         total = 0.0
         for c, q in options:
             dr = (a * between(c.days, CURVE_TENORS, PC1) + b * between(c.days, CURVE_TENORS, PC2)) / 100
             moved = c.option_worth(c.forward * math.exp(dr * c.years), c.years, c.vol)
             total += q * c.usd(moved - c.option_worth(c.forward, c.years, c.vol), c.index)
-        mr5 = max(mr5, -total)
+        largest = max(largest, -total)
+    return largest
 
+
+def raw_minimum(lines: Lines, group: str, rules: Rules) -> float:
+    """MR7 before its multipliers."""
     raw = 0.0
     for c, q in lines:
         if not c.option:
@@ -222,26 +240,48 @@ def unit(market, coin: str, held: dict[int, float], equity: float, cap: float, r
             slip = min(slip, mark)
         close = min(0.0003, 0.125 * mark) if rules.close == "fee" else 0.002
         raw += abs(q) * c.size * (slip + close) * c.index * (1.0 if c.inverse else c.money)
-    mr7 = tiered(raw, LARGE_TIERS if group == "btc_eth" else SMALL_TIERS)
+    return raw
 
+
+def depeg(market, lines: Lines) -> float:
+    """MR9."""
     cash = dict.fromkeys(DOLLARS, 0.0)
     for c, q in lines:
         if not c.option:
             cash[c.settle] += q * c.delta_usd()
     price = {m: 1.0 if m == "USD" else float(market.usd[market.currencies.index(m)]) for m in DOLLARS}
-    mr9 = 0.0
+    charge = 0.0
     for a, b in (("USDT", "USD"), ("USDT", "USDC"), ("USDC", "USD")):
         if cash[a] * cash[b] >= 0:
             continue
         volume = min(abs(cash[a]), abs(cash[b]))
         for m in (a, b):
             cash[m] -= math.copysign(volume, cash[m])
-        low = min(price[a], price[b])
-        fall = min(max((0.99 - low) / 0.19, 0.0), 1.0)
-        mr9 += tiered(volume, [(bound, f + (0.40 - f) * fall) for bound, f in DEPEG])
+        fall = min(max((0.99 - min(price[a], price[b])) / 0.19, 0.0), 1.0)
+        charge += tiered(volume, [(bound, f + (0.40 - f) * fall) for bound, f in DEPEG])
+    return charge
 
-    mmr = max(max(mr1, mr2, mr6) + mr3 + mr4 + mr5 + mr9, mr7)
-    return {"mr1": mr1, "mr2": mr2, "mr3": mr3, "mr4": mr4, "mr5": mr5, "mr6": mr6, "mr7": mr7, "mr9": mr9, "mmr": mmr}
+
+def unit(market, coin: str, held: dict[int, float], equity: float, cap: float, rules: Rules) -> dict[str, float]:
+    """MR1 to MR7 and MR9 of one unit and its maintenance margin, USD."""
+    lines = [(contract(market, i), q) for i, q in held.items()]
+    options = [(c, q) for c, q in lines if c.option]
+    group = LISTED.get(coin, "others")
+    p = GROUPS[group]
+    worth = float(market.usd[market.currencies.index(coin)]) * spot_in_use(lines, equity, cap)
+    extremes = [-(worth * m + sum(q * c.gain(m, c.vol) for c, q in lines)) for m in (p["extreme"], -p["extreme"])]
+    mr = {
+        "mr1": spot_shock(lines, worth, p["moves"], rules),
+        "mr2": theta(options),
+        "mr3": vega_term(options),
+        "mr4": basis(lines, p, rules),
+        "mr5": curve(options) if rules.interest else 0.0,
+        "mr6": 0.5 * max(0.0, *extremes),
+        "mr7": tiered(raw_minimum(lines, group, rules), LARGE_TIERS if group == "btc_eth" else SMALL_TIERS),
+        "mr9": depeg(market, lines),
+    }
+    added = mr["mr3"] + mr["mr4"] + mr["mr5"] + mr["mr9"]
+    return mr | {"mmr": max(max(mr["mr1"], mr["mr2"], mr["mr6"]) + added, mr["mr7"])}
 
 
 def account(market, positions, balances, orders=(), caps=None, rules: Rules | None = None) -> dict:
@@ -253,20 +293,25 @@ def account(market, positions, balances, orders=(), caps=None, rules: Rules | No
         if c.option:
             money = market.currencies[market.settlement[i]]
             equity[money] = equity.get(money, 0.0) + q * c.size * c.mark
-    coins = {contract(market, i).coin for i in (*positions, *(i for i, _ in orders))}
+
+    def unit_of(i: int) -> str:
+        coin, money = (market.currencies[codes[i]] for codes in (market.base, market.settlement))
+        return coin if rules.merged else f"{coin}/{money}"
+
     units, initial = {}, 0.0
-    for coin in sorted(coins):
+    for name in sorted({unit_of(i) for i in (*positions, *(i for i, _ in orders))}):
+        coin = name.split("/")[0]
+        spot = equity.get(coin, 0.0) if name in {coin, f"{coin}/{coin}"} else 0.0
         mmrs = []
         for side in (0, 1, -1):
-            held = {i: q for i, q in positions.items() if contract(market, i).coin == coin}
+            held = {i: q for i, q in positions.items() if unit_of(i) == name}
             for i, q in orders:
-                if q * side > 0 and contract(market, i).coin == coin:
+                if q * side > 0 and unit_of(i) == name:
                     held[i] = held.get(i, 0.0) + q
-            cap = (caps or {}).get(coin, math.inf)
-            result = unit(market, coin, held, equity.get(coin, 0.0), cap, rules)
+            result = unit(market, coin, held, spot, (caps or {}).get(coin, math.inf), rules)
             mmrs.append(result["mmr"])
             if side == 0:
-                units[coin] = result
+                units[name] = result
         initial += 1.3 * max(mmrs)
     debts = {m: -e * float(market.usd[market.currencies.index(m)]) for m, e in equity.items() if e < 0}
     return {

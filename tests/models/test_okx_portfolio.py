@@ -59,6 +59,7 @@ rules = st.fixed_dictionaries(
         "close": st.sampled_from(["fee", "fixed"]),
         "interest": st.booleans(),
         "option_basis": st.booleans(),
+        "merged": st.booleans(),
     }
 )
 
@@ -66,9 +67,10 @@ rules = st.fixed_dictionaries(
 @hypothesis.settings(max_examples=300)
 @given(market=st.sampled_from(MARKETS), held=positions, owned=balances, resting=orders, limits=caps, choice=rules)
 def test_margins_and_components_follow_the_rules(params, market, held, owned, resting, limits, choice):
-    options = {("option_close" if name == "close" else name): value for name, value in choice.items()}
+    options = {{"close": "option_close", "merged": "merged_units"}.get(name, name): value for name, value in choice.items()}
     result = of(params, **options).assess(book_of(market, held, owned, resting, limits), market)
-    want = slow.account(market, held, owned, resting, {c: x for c, x in (limits or {}).items() if c in owned}, slow.Rules(**choice))
+    own = {c: x for c, x in (limits or {}).items() if c in owned}
+    want = slow.account(market, held, owned, resting, own, slow.Rules(**choice))
     size = sum(abs(q * slow.contract(market, i).size * market.index_price[i]) for i, q in held.items() if market.kind[i] == 2)
     size += sum(abs(q * slow.contract(market, i).delta_usd()) for i, q in held.items() if market.kind[i] != 2)
     near = {"rel": 1e-9, "abs": 1e-12 * (size + 1e5)}
@@ -98,7 +100,7 @@ def assess(positions, balances=(), orders=(), caps=None, rules=None, market=MARK
 
 
 def test_perpetual_and_spot_in_use():
-    """Two coins short against one and a half of spot: the half that is left is stressed, the spot's bucket of the basis is zero."""
+    """Two coins short against one and a half of spot: the half that is left is stressed, spot pays no basis."""
     c = components(assess(held(BTC_USDT_SWAP=-2 / 0.0003), {"BTC": 1.5}), "BTC")
     index, money = float(MARKET.index_price[ROW["BTC-USDT-SWAP"]]), 0.9995
     loss = 2 * index * money * 0.12 - 1.5 * 70_000 * 0.12
@@ -142,7 +144,7 @@ def test_the_least_cap_of_several_rows_counts():
 
 
 def test_a_cap_is_not_negative():
-    with pytest.raises(DataError, match="hedge_cap.*negative"):
+    with pytest.raises(DataError, match=r"hedge_cap.*negative"):
         book_of(MARKET, {}, {"BTC": 1.0}, caps={"BTC": -1.0})
 
 
@@ -187,12 +189,12 @@ def test_time_decay_counts_whatever_its_sign():
     for quantity in (-10, 10):
         c = components(assess(held(BTC_USD_3_70000_C=quantity), {"BTC": 9.0}), "BTC")
         option = slow.contract(MARKET, ROW["BTC-USD-3-70000-C"])
-        later = option.option_worth(option.forward, 2 / 365, option.vol) - option.option_worth(option.forward, 3 / 365, option.vol)
-        assert c["time_decay"] == pytest.approx(10 * abs(later) * 70_000, rel=1e-9)
+        later, now = (option.option_worth(option.forward, days / 365, option.vol) for days in (2, 3))
+        assert c["time_decay"] == pytest.approx(10 * abs(later - now) * 70_000, rel=1e-9)
 
 
 def test_orders_take_the_worst_side_of_each_unit_with_its_own_spot_in_use():
-    """A sell that lets spot hedge, in one coin, and a buy in another: neither nets with the other, maintenance is the positions'."""
+    """A sell that lets spot hedge in one coin, a buy in another: units add up, maintenance is that of the positions."""
     orders = [(ROW["BTC-USDT-SWAP"], -1000.0), (ROW["ETH-USDT-SWAP"], 3000.0), (ROW["ETH-USDT-SWAP"], -1000.0)]
     positions, balances = held(ETH_USDT_SWAP=500), {"BTC": 0.3, "USDT": 1e6}
     result = assess(positions, balances, orders)

@@ -203,7 +203,8 @@ def test_option_adapters_on_generated_inputs(seed):
         "margin_factor": factor, "a": a, "b": b, "contract_value": 1, "multiplier_coin": size,
     })  # fmt: skip
     assert got["imr_coin_per_contract"] == pytest.approx((max(a, b - otm / forward) * factor + mark) * size)
-    price, fee, margin, n = float(random.uniform(1e-4, 0.2)), 0.0002, float(random.uniform(0, 0.3)), float(random.integers(1, 200))
+    price, margin = float(random.uniform(1e-4, 0.2)), float(random.uniform(0, 0.3))
+    fee, n = 0.0002, float(random.integers(1, 200))
     want = {
         "sell_open": max(margin - price + fee, 0.1) * size * n, "buy_close": max(price - margin + fee, 0.0) * size * n,
         "buy_open": (price + fee) * size * n, "sell_close": max(fee - price, 0.0) * size * n,

@@ -14,6 +14,7 @@ from margin.by_name import ByName
 from margin.contracts import coin_per_contract, coin_value, is_option
 from margin.lines import Lines, Segments
 from margin.market import Market
+from margin.models.units import UNIT_SEPARATOR
 from margin.pricing import black76, coin_greeks
 
 Array = NDArray[np.float64]
@@ -142,8 +143,11 @@ class Sensitivities:
 
 def listed_rows(market: Market, unit: str, *, in_usd: bool) -> NDArray[np.int64]:
     """Instruments of a unit, held or not: what is taken from them is the same for an account alone and for all at once."""
-    names, code = (market.currencies, market.base) if in_usd else (market.indices, market.index)
-    return np.flatnonzero(code == names.index(unit))
+    if not in_usd:
+        return np.flatnonzero(market.index == market.indices.index(unit))
+    coin, _, money = unit.partition(UNIT_SEPARATOR)
+    listed = market.base == market.currencies.index(coin)
+    return np.flatnonzero(listed & (market.settlement == market.currencies.index(money)) if money else listed)
 
 
 def _index_price(market: Market, rows: NDArray[np.int64]) -> float:

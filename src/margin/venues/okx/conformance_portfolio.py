@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from margin.models.charges import GivenCharge
 from margin.models.collateral_lines import BorrowCharge
@@ -19,6 +21,11 @@ from margin.rates import RateTable
 from margin.regime import Regime
 from margin.venues.okx import summary, vectors
 from margin.venues.okx.vectors import ACCOUNT, COIN, DOLLAR, Contract, Inputs, Outputs
+
+if TYPE_CHECKING:
+    from margin.assessment import Assessment
+
+Array = NDArray[np.float64]
 
 UNMOVED = ListedGrid(lambda unit: (0.0,))
 
@@ -74,7 +81,8 @@ def pm_risk_unit(inputs: Inputs) -> Outputs:
     }
 
 
-def _vectors(assessment: object) -> tuple[np.ndarray, np.ndarray]:
+def _vectors(assessment: Assessment) -> tuple[Array, Array]:
+    """Moves of the one unit's scenarios and its P&L in them."""
     (pool,) = assessment.explain(ACCOUNT).pools
     (unit,) = pool.vectors
     return unit.moves, unit.total
@@ -95,7 +103,7 @@ def pm_margin_combination(inputs: Inputs) -> Outputs:
     mr = {name: float(given.get(name) or 0.0) for name in ("mr1", "mr2", "mr3", "mr4", "mr5", "mr6", "mr7")}
     borrowed = float(inputs.get("borrow_imr") or 0.0)
     regime = _of_figures(
-        competing=(GivenCharge(SCENARIO_LOSS, mr["mr1"]), GivenCharge("time_decay", mr["mr2"]), GivenCharge("extreme", mr["mr6"])),
+        competing=tuple(GivenCharge(name, mr[name]) for name in ("mr1", "mr2", "mr6")),
         charges=tuple(GivenCharge(name, mr[name]) for name in ("mr3", "mr4", "mr5")),
         minimum=GivenCharge("minimum", mr["mr7"]),
         borrow=BorrowCharge("borrow", lambda currency: RateTable.flat(borrowed), lambda currency: RateTable.flat(0.0)),
@@ -125,7 +133,7 @@ def _of_figures(**parts: object) -> Regime:
     )
 
 
-def _of_one_contract(regime: Regime, balances: Sequence[tuple[str, float]] = ()) -> object:
+def _of_one_contract(regime: Regime, balances: Sequence[tuple[str, float]] = ()) -> Assessment:
     """An account with one contract, so that it has a unit."""
     market = vectors.market([Contract(name="contract", mark=1.0)], index={f"{COIN}_{DOLLAR}": 1.0}, usd={DOLLAR: 1.0, COIN: 1.0})
     return regime.assess(vectors.book({"contract": 1.0}, balances=balances), market)
@@ -158,7 +166,7 @@ def pm_account(inputs: Inputs) -> Outputs:
     given: dict[str, object] = {}
     for line in lines:
         section = f"borrow.{line['ccy']}"
-        given |= {f"{section}.bounds": [0], f"{section}.mmr": [line["borrow_mmr_rate"]], f"{section}.imr": [line["borrow_imr_rate"]]}
+        given |= {f"{section}.{rate}": [line[f"borrow_{rate}_rate"]] for rate in ("mmr", "imr")} | {f"{section}.bounds": [0]}
     # Equities count at their price: a vector gives no discount rates.
     regime = replace(vectors.regime(given), collateral=Collateral())
     market = vectors.market((), index={}, usd={line["ccy"]: line["price_usd"] for line in lines})

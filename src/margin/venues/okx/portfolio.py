@@ -28,6 +28,7 @@ from margin.models.shocks import (
     UnchangedVol,
 )
 from margin.models.stress_charges import StressCharge, TermStructureCharge, TimeDecayCharge, UnknownCharge, YieldCurveCharge
+from margin.models.units import UNIT_SEPARATOR
 from margin.models.valuation import Valuation
 from margin.params import Parameters
 from margin.rates import RateTable
@@ -46,9 +47,14 @@ DOLLARS = {"USD", "USDT", "USDC"}
 INDEX_MOVES = Valuation(moves="index")
 
 
+def coin_of(unit: str) -> str:
+    """The coin of a unit, whether units are merged or not."""
+    return unit.partition(UNIT_SEPARATOR)[0]
+
+
 @dataclass(frozen=True, slots=True)
 class _Coins:
-    """Parameters by coin: its own, else those of its group."""
+    """Parameters by unit: those of its coin, else of the coin's group."""
 
     p: Parameters
 
@@ -57,25 +63,26 @@ class _Coins:
         listed = (group for group in GROUPS if coin in self.p.texts(f"pm.group.{group}.coins"))
         return next(listed, OTHERS)
 
-    def name(self, coin: str, field: str) -> str:
-        """Full name of a parameter of a coin."""
+    def name(self, unit: str, field: str) -> str:
+        """Full name of a parameter of a unit."""
+        coin = coin_of(unit)
         own = f"pm.coin.{coin}.{field}"
         return own if own in self.p else f"pm.group.{self.group(coin)}.{field}"
 
     def of(self, field: str) -> ByName:
-        """A number by coin."""
-        return ByName(field, lambda coin: self.p.number(self.name(coin, field)))
+        """A number by unit."""
+        return ByName(field, lambda unit: self.p.number(self.name(unit, field)))
 
     def both_ways(self, field: str) -> Callable[[str], tuple[float, ...]]:
-        """Moves by coin, down and up, with no move between where there are several."""
-        return lambda coin: _both_ways(self.p.numbers(self.name(coin, field)))
+        """Moves by unit, down and up, with no move between where there are several."""
+        return lambda unit: _both_ways(self.p.numbers(self.name(unit, field)))
 
-    def tiers(self, coin: str) -> RateTable:
+    def tiers(self, unit: str) -> RateTable:
         """Incremental multipliers of the minimum charge."""
-        return RateTable.incremental(*(self.p.numbers(self.name(coin, f"mr7_{part}")) for part in ("bounds", "multipliers")))
+        return RateTable.incremental(*(self.p.numbers(self.name(unit, f"mr7_{part}")) for part in ("bounds", "multipliers")))
 
 
-def model(p: Parameters, *, vol_rule: str, close: str, interest: bool, option_basis: bool) -> PortfolioModel:
+def model(p: Parameters, *, vol_rule: str, close: str, interest: bool, option_basis: bool, merged: bool) -> PortfolioModel:
     """Unit MMR = max(max(MR1, MR2, MR6) + MR3 + MR4 + MR5 + MR9, MR7), IMR a multiple of it, debts (MR8) beside both.
 
     Parameters
@@ -89,6 +96,8 @@ def model(p: Parameters, *, vol_rule: str, close: str, interest: bool, option_ba
         Whether moves of the yield curve are charged (MR5).
     option_basis : bool
         Whether deltas of options count in the basis charge (MR4).
+    merged : bool
+        Whether a unit holds contracts of all settlement currencies.
     """
     coins = _Coins(p)
     multiplier = p.number("pm.imr_multiplier")
@@ -122,6 +131,7 @@ def model(p: Parameters, *, vol_rule: str, close: str, interest: bool, option_ba
         option_delta=coin_delta,
         collateral_unit=lambda currency: None if currency in DOLLARS else currency,
         hedging_only=True,
+        unit_by_settlement=not merged,
         leaf_by_settlement=False,
     )
 
@@ -157,7 +167,7 @@ def _slippage(p: Parameters, close: str) -> OptionSlippageCharge:
     section = "pm.option"
     return OptionSlippageCharge(
         "options",
-        least=ByName("mr7_slip_min", lambda coin: p.number(f"{section}.{coin}.mr7_slip_min")),
+        least=ByName("mr7_slip_min", lambda unit: p.number(f"{section}.{coin_of(unit)}.mr7_slip_min")),
         per_delta=lambda: p.number(f"{section}.mr7_slip_per_delta"),
         close=(lambda: (p.number(f"{section}.mr7_close_fee"), p.number(f"{section}.mr7_close_cap")))
         if close == "fee"

@@ -47,6 +47,10 @@ class Options:
         Whether MR5 is charged.
     option_basis : bool
         Whether deltas of options count in MR4.
+    merged_units : bool
+        Whether contracts of a coin net over settlement currencies, which the venue is said to grant from some fee level on.
+        Without it each settlement currency is a unit, spot hedges the contracts that settle in the coin, and nothing is charged
+        for stablecoins.
     discounted : bool
         Whether the discount tiers of collateral, which always count in the modes spot and multi_currency, count under portfolio
         margin too, as the venue has it; the tiers of every coin held must then be known.
@@ -61,6 +65,7 @@ class Options:
     option_close: Literal["fee", "fixed"] = "fee"
     interest: bool = True
     option_basis: bool = False
+    merged_units: bool = True
     discounted: bool = False
     borrowing: bool = True
     order_fee: bool = False
@@ -168,6 +173,7 @@ def _portfolio(p: Parameters, options: Options) -> Parts:
         close=options.option_close,
         interest=options.interest,
         option_basis=options.option_basis,
+        merged=options.merged_units,
     )
     collateral = replace(_discounted(p), spot_orders="refused") if options.discounted else Collateral()
     isolated = replace(standard.model(p, cross_currency=True, order_fee=options.order_fee), borrow=None)

@@ -128,4 +128,6 @@ def _notional(market: Market) -> Array:
 def _over(amount: ArrayLike, base: ArrayLike) -> Array:
     amount, base = np.broadcast_arrays(np.asarray(amount, dtype=np.float64), np.asarray(base, dtype=np.float64))
     nothing = np.where(amount == 0, 0.0, np.copysign(np.inf, amount))
-    return np.divide(amount, base, out=nothing, where=base != 0)
+    with np.errstate(over="ignore"):  # hardly any requirement is as good as none
+        ratio: Array = np.divide(amount, base, out=nothing, where=base != 0)
+    return ratio
