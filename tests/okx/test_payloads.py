@@ -51,6 +51,7 @@ POSITIONS = [
     {
         "instId": "ETH-USDT-SWAP", "instType": "SWAP", "mgnMode": "cross", "posSide": "net", "pos": "15", "avgPx": "1597.74",
         "markPx": "1584.33", "idxPx": "1584.5", "lever": "10", "margin": "", "imr": "23.76495", "mmr": "1.901196",
+        "upl": "-2.0115", "liqPx": "1438.7380360728976",
     },
 ]  # fmt: skip
 TIERS = {
@@ -74,7 +75,7 @@ DISCOUNTS = [
 
 def test_an_account_in_futures_mode_meets_the_recorded_figures():
     check = check_account(mode="futures", balance=BALANCE, positions=POSITIONS, instruments=INSTRUMENTS, tiers=TIERS, fees=FEES)
-    assert {row.figure for row in check.rows} == {"imr", "mmr", "mgnRatio"}
+    assert {row.figure for row in check.rows} == {"imr", "mmr", "mgnRatio", "upl", "liqPx"}
     assert {row.path for row in check.rows} >= {"balance[0].details[0].mgnRatio", "positions[0].imr"}
     assert not check.off_by(1e-9)
     assert "balance[0].details[0].mmr" in str(check)
@@ -85,7 +86,7 @@ def test_answers_may_be_text():
         mode="futures", balance=json.dumps(BALANCE), positions=json.dumps({"code": "0", "data": POSITIONS}),
         instruments=INSTRUMENTS, tiers=TIERS, fees=FEES,
     )  # fmt: skip
-    assert len(check.rows) == 5
+    assert len(check.rows) == 7
 
 
 def test_an_account_in_multi_currency_mode():

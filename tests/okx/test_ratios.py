@@ -14,7 +14,7 @@ from margin.conformance import run_files
 from margin.params import STATUSES
 from margin.venues.okx import conformance, regime, spot_margin, standard
 from margin.venues.okx.currencies import currency_figures
-from margin.venues.okx.liquidation import contracts_to_close, deleveraging, position_prices
+from margin.venues.okx.liquidation import contracts_to_close, deleveraging, position_prices, searched_prices
 from margin.venues.okx.ratios import TakerFees, margin_ratios
 from margin.venues.okx.rules import parameters
 
@@ -88,15 +88,12 @@ def test_portfolio_margin_bears_no_fee_of_derivatives_but_isolated_positions_do(
     assert ratio["ETH-USDT-SWAP"] == pytest.approx((300 + 1.0) / (2_001 * (0.004 + 0.0005)))
 
 
-@pytest.mark.parametrize("mode", ["futures", "multi_currency"])
+@pytest.mark.parametrize(("mode", "isolated"), [("futures", False), ("futures", True), ("multi_currency", True)])
 @pytest.mark.parametrize(
     ("name", "quantity", "entry"), [("BTC-USDT-SWAP", 10.0, 69_000.0), ("BTC-USDT-SWAP", -10.0, 69_000.0),
                                     ("BTC-USD-SWAP", 20.0, 69_000.0), ("BTC-USD-260626", -20.0, 72_000.0)],
 )  # fmt: skip
-@pytest.mark.parametrize("isolated", [False, True])
 def test_at_its_liquidation_price_the_ratio_is_one(okx_market, okx_params, mode, name, quantity, entry, isolated):
-    if mode == "multi_currency" and not isolated:
-        pytest.skip("pools of all currencies have none")
     inverse = "USD-" in name and "USDT" not in name
     money = 0.004 if inverse else 300.0
     rest = [] if isolated or inverse else [("ETH-USDT-SWAP", 3.0, 2_050.0, 5.0)]
@@ -114,6 +111,23 @@ def test_at_its_liquidation_price_the_ratio_is_one(okx_market, okx_params, mode,
     pool = next(i for i in range(len(there.ratio)) if at[i] in (name, "BTC" if inverse else "USDT"))
     # In a pool that counts in USD an inverse margin is valued at the index of the contract, its equity at the coin's price.
     assert there.ratio[pool] == pytest.approx(1.0, rel=1e-9)
+
+
+def test_searched_prices_are_the_closed_form_where_there_is_one_and_meet_the_ratio_elsewhere(okx_market, okx_params):
+    held = book([("BTC-USDT-SWAP", 10.0, 69_000.0, 10.0)], {"USDT": 900.0})
+    rules = of("multi_currency", okx_params)
+    below, above = searched_prices(rules, held, okx_market, FEES, "BTC-USDT-SWAP")
+    assert below == pytest.approx((0.1 * 69_000 - 900) / (0.1 * (1 - 0.004 - 0.0005)), rel=1e-8)
+    assert math.isnan(above)
+    hedged = book([("BTC-USDT-SWAP", -30.0, 69_000.0, 10.0)], {"BTC": 0.1})
+    below, above = searched_prices(rules, hedged, okx_market, FEES, "BTC-USDT-SWAP")
+    mark = okx_market.mark.copy()
+    mark[okx_market.instruments.to_list().index("BTC-USDT-SWAP")] = above
+    there = margin_ratios(rules, hedged, okx_market.with_(mark=mark), FEES)
+    assert math.isnan(below)
+    assert there.ratio[0] == pytest.approx(1.0, rel=1e-6)
+    broke = book([("BTC-USDT-SWAP", 10.0, 69_000.0, 10.0)], {"USDT": -200.0})
+    assert searched_prices(rules, broke, okx_market, FEES, "BTC-USDT-SWAP") == (70_050.0, 70_050.0)
 
 
 def test_currency_figures(okx_market, okx_params):

@@ -9,9 +9,21 @@ import numpy as np
 from margin.contracts import is_option, value_per_contract
 from margin.models.split import PreparedSplit
 from margin.models.tiered import PreparedTiered
+from margin.venues.okx.ratios import MarginRatios, TakerFees, margin_ratios
 
 if TYPE_CHECKING:
-    from margin.venues.okx.ratios import MarginRatios, TakerFees
+    from collections.abc import Callable
+
+    from margin.book import Book
+    from margin.market import Market
+    from margin.regime import Regime
+
+RANGE = 100
+"""How many times the mark, and what part of it, is searched."""
+
+STEPS = 2 * RANGE
+PRECISION = float(np.sqrt(np.finfo(np.float64).eps) / RANGE)
+"""Of a price that is searched, as a fraction of the mark."""
 
 
 def contracts_to_close(contracts: float, *, first_maximum: float, partial_from: float) -> float:
@@ -90,7 +102,7 @@ def position_prices(ratios: MarginRatios, fees: TakerFees) -> dict[str, Any]:
     """Liquidation price of every future and perpetual whose pool counts in its settlement currency, other prices unchanged.
 
     Pools of one currency and isolated positions of the modes futures, multi_currency and portfolio. A pool of all currencies,
-    whose collateral is discounted by tiers, is left out.
+    whose collateral is discounted by tiers, is left out: `searched_prices` finds those.
 
     Returns
     -------
@@ -132,3 +144,51 @@ def position_prices(ratios: MarginRatios, fees: TakerFees) -> dict[str, Any]:
         ):  # fmt: skip
             out[name].append(value_of)
     return out
+
+
+def searched_prices(regime: Regime, book: Book, market: Market, fees: TakerFees, instrument: str) -> tuple[float, float]:
+    """Nearest marks of one future or perpetual, below and above, at which the shared pool of an account is liquidated.
+
+    Works under every mode by assessing the account again and again; all other prices stay, its index among them.
+
+    Parameters
+    ----------
+    regime : Regime
+    book : Book
+        Of one account.
+    market : Market
+    fees : TakerFees
+    instrument : str
+
+    Returns
+    -------
+    (float, float)
+        nan where there is none between a hundredth of the mark and a hundred marks; the mark itself where the pool is
+        liquidated now.
+    """
+    row = market.instruments.to_list().index(instrument)
+    now = float(market.mark[row])
+
+    def short_of(price: float) -> float:
+        mark = market.mark.copy()
+        mark[row] = price
+        found = margin_ratios(regime, book, market.with_(mark=mark), fees)
+        shared = int(np.flatnonzero(found.assessment.results.name < 0)[0])
+        return float(found.assessment.maintenance_margin[shared] + found.liquidation_fee[shared] - found.collateral[shared])
+
+    if short_of(now) >= 0:
+        return now, now
+    return _search(short_of, now, now / RANGE), _search(short_of, now, now * RANGE)
+
+
+def _search(short_of: Callable[[float], float], now: float, end: float) -> float:
+    """Price between two where a figure first rises above zero, nan where it does not at any step."""
+    steps = np.geomspace(now, end, STEPS + 1)
+    beyond = next((i for i, price in enumerate(steps) if i and short_of(float(price)) >= 0), None)
+    if beyond is None:
+        return float("nan")
+    inside, outside = float(steps[beyond - 1]), float(steps[beyond])
+    while abs(outside - inside) > PRECISION * now:
+        middle = (inside + outside) / 2
+        inside, outside = (inside, middle) if short_of(middle) >= 0 else (middle, outside)
+    return outside

@@ -6,18 +6,22 @@ import datetime as dt
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from margin.contracts import unrealised_pnl
+from margin.market import OPTION
 from margin.params import ACCEPTED
 from margin.venues.okx.currencies import currency_figures
+from margin.venues.okx.liquidation import position_prices
 from margin.venues.okx.payloads.account import Reading, read_account
 from margin.venues.okx.payloads.tables import discount_parameters, tier_parameters
 from margin.venues.okx.ratios import MarginRatios, TakerFees, margin_ratios
 from margin.venues.okx.rules import Options, compose, parameters
 
 if TYPE_CHECKING:
+    from margin.market import Market
     from margin.regime import Regime
     from margin.venues.okx.payloads.fields import Record
 
@@ -135,9 +139,10 @@ def check_account(
     given = tier_parameters(tiers or {}) | ({} if discounts is None else discount_parameters(discounts))
     known = parameters(day, params=params, accept=accept).with_(given, source="API answer", status="recorded")
     regime = compose(mode, known, options or Options(discounted=True))
-    ratios = margin_ratios(regime, reading.book, reading.market, fees or TakerFees.of(known))
-    rows = (*_account(mode, reading, ratios), *_currencies(mode, regime, reading, ratios), *_positions(mode, reading, ratios))
-    return Check(reading, ratios, rows)
+    fees = fees or TakerFees.of(known)
+    ratios = margin_ratios(regime, reading.book, reading.market, fees)
+    account, lines = _account(mode, reading, ratios), _currencies(mode, regime, reading, ratios)
+    return Check(reading, ratios, (*account, *lines, *_positions(mode, reading, ratios, fees)))
 
 
 def _row(record: Record, name: str, figure: str, ours: float) -> Iterator[Row]:
@@ -182,10 +187,10 @@ def _currencies(mode: str, regime: Regime, reading: Reading, ratios: MarginRatio
             yield from _row(lines[name], name, "disEq", kept)
 
 
-def _positions(mode: str, reading: Reading, ratios: MarginRatios) -> Iterator[Row]:
+def _positions(mode: str, reading: Reading, ratios: MarginRatios, fees: TakerFees) -> Iterator[Row]:
     """Isolated positions by their pools; under standard margin shared positions by their lines, without what orders add."""
     explained = ratios.assessment.explain(reading.book.accounts[0])
-    market = reading.market
+    market, prices = reading.market, position_prices(ratios, fees)
     for record in reading.positions:
         name = record.text("instId")
         alone = record.text("mgnMode") == "isolated"
@@ -206,6 +211,22 @@ def _positions(mode: str, reading: Reading, ratios: MarginRatios) -> Iterator[Ro
             if line is not None:
                 yield from _row(record, name, "imr", pool.lines["initial_margin"][line] / unit)
                 yield from _row(record, name, "mmr", pool.lines["maintenance_margin"][line] / unit)
+        yield from _price_rows(record, row, market, prices)
+
+
+def _price_rows(record: Record, row: int, market: Market, prices: Mapping[str, list[Any]]) -> Iterator[Row]:
+    """Unrealised P&L of a future, and its liquidation price where a pool of one currency gives one."""
+    if market.kind[row] == OPTION:
+        return
+    name, quantity = record.text("instId"), _sign(record) * abs(record.number("pos"))
+    entry = np.array([record.positive("avgPx")])
+    upl = unrealised_pnl(market, np.array([row], dtype=np.int32), np.array([quantity]), entry)
+    yield from _row(record, name, "upl", float(upl[0]))
+    alone = record.text("mgnMode") == "isolated"
+    for i, instrument in enumerate(prices["instrument"]):
+        same = instrument == name and np.sign(prices["quantity"][i]) == _sign(record) and (prices["pool"][i] == name) is alone
+        if same and prices["liquidation_px"][i] is not None:
+            yield from _row(record, name, "liqPx", prices["liquidation_px"][i])
 
 
 def _sign(record: Record) -> float:
