@@ -184,6 +184,16 @@ def test_spot_mode_margins_debts_or_reserves_what_orders_pay(okx_market, okx_par
     assert value == {"BTC": 0.5, "USDT": -7_000.0}
 
 
+def test_a_coin_that_is_sold_and_not_held_is_missing(okx_market, okx_params):
+    held = Book.of(orders={"account": ["a"], "instrument": ["ETH-BTC"], "quantity": [-2.0], "price": [0.028]})
+    reserved = of("spot", okx_params, borrowing=False).assess(held, okx_market).columns()
+    value = {reserved["pool"][i]: reserved["collateral_value"][i] for i in range(len(reserved["pool"]))}
+    assert value == {"ETH": -2.0, "BTC": 0.0}
+    borrowed = of("multi_currency", okx_params).assess(held, okx_market)
+    assert borrowed.initial_margin[0] == pytest.approx(2 * 2_000 * 0.10)
+    assert borrowed.columns()["collateral_value"][0] == pytest.approx(-(2 * 2_000 - 0.056 * 70_000 * 0.98))
+
+
 def test_what_is_not_known_is_refused_by_name(okx_market):
     mode = regime("multi_currency", as_of=DAY)
     held = Book.of(positions={"account": ["a"], "instrument": ["BTC-USDT-SWAP"], "quantity": [1.0], "leverage": [5.0]})

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.market import Market
+from margin.market import SPOT, Market
 from margin.pools.collateral import Collateral
 
 Array = NDArray[np.float64]
@@ -105,6 +105,8 @@ class Holdings:
         used = self.has_balance.copy()
         used[self.account, column[self.row]] = True
         used[self.order_account, column[self.order_row]] = True
+        spot = market.kind[self.order_row] == SPOT  # such an order brings or takes its coin too
+        used[self.order_account[spot], self.column[market.base[self.order_row[spot]]]] = True
         return used
 
 
