@@ -278,7 +278,8 @@ def pool_names(market: Market, name: Codes) -> Coded:
 
 def _ratio(requirement: Array, collateral: Array) -> Array:
     """Requirement over collateral: 0 where nothing is required, infinite where no collateral stands against it."""
-    ratio = np.divide(requirement, collateral, out=np.full(len(requirement), np.inf), where=collateral > 0)
+    with np.errstate(over="ignore"):  # hardly any collateral is as good as none
+        ratio = np.divide(requirement, collateral, out=np.full(len(requirement), np.inf), where=collateral > 0)
     return np.where((requirement == 0) & (collateral >= 0), 0.0, ratio)
 
 
