@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import derive_books as books
 from margin.book import Book
 from margin.errors import DataError, ParameterError
+from margin.market import Market
 from margin.models.charges import GivenCharge
 from margin.models.combine import DepegFactor, Factors
 from margin.models.confidence import ConfidenceCharge
@@ -139,6 +141,8 @@ def test_an_option_without_a_rate_is_refused(calm):
         with pytest.raises(DataError, match=r"quotes\.rate.*needs an interest rate"):
             assess(unknown, held, **parts)
     assess(unknown, held, fold=None)
+    with pytest.raises(DataError, match=r"quotes\.rate.*needs an interest rate"):
+        charge(unknown, held, replace(BASIS, valuation=Valuation(discounted=True)), fold=None)  # nan would vanish
 
 
 # Charges
@@ -160,6 +164,22 @@ def test_basis_takes_the_worse_move_of_each_expiry(calm):
              max(loss(calm, far, -1.0, m) for m in (-0.1, 0.1)) * (0.5 + 2 * years(YEARLY))]  # fmt: skip
     assert charge(calm, {near: 1.0}, BASIS) == pytest.approx(parts[0], rel=1e-12)
     assert charge(calm, {near: 1.0, far: -1.0}, BASIS) == pytest.approx(sum(parts), rel=1e-12)
+
+
+def test_basis_beside_a_future_of_the_same_expiry():
+    market = Market.of(
+        time="2026-01-01T00:00:00Z",
+        instruments={
+            "instrument": ["FUTURE", "CALL"], "kind": ["future", "option"], "contract": ["linear"] * 2, "base": ["ETH"] * 2,
+            "quote": ["USDC"] * 2, "settlement": ["USDC"] * 2, "contract_size": [1.0] * 2, "expiry": ["2026-04-01T08:00:00Z"] * 2,
+            "strike": [None, 100.0], "option_type": [None, "call"],
+        },
+        quotes={"instrument": ["FUTURE", "CALL"], "mark": [100.0, 9.0], "vol": [None, 0.5], "forward": [None, 100.0]},
+        indices={"index": ["ETH_USDC"], "price": [100.0]},
+        currencies={"currency": ["USDC"], "usd": [1.0]},
+    )  # fmt: skip
+    alone, beside = (charge(market, held, BASIS, fold=None) for held in ({1: -1.0}, {0: 3.0, 1: -1.0}))
+    assert alone == beside > 0
 
 
 def test_basis_is_no_matter_of_perpetuals(calm):
