@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 import derive_books as books
+from margin.assessment import STATUSES
 from margin.book import Book
 from margin.errors import DataError, ParameterError
 from margin.market import Market
@@ -366,3 +367,36 @@ def test_what_has_expired_is_worth_its_intrinsic_value(calm):
     assert intrinsic > 0
     assert skewed.unit_columns()["worst_loss"].tolist() == [0.0]  # a mark-up is capped at 1 where nothing is discounted
     assert skewed.prepared.stress.values.base[held] == pytest.approx(intrinsic, rel=1e-15)
+
+
+class NoVol:
+    """A shock that goes wrong."""
+
+    columns = (SAME,)
+
+    def shocked(self, options):
+        return np.full((len(options.vol), 1), np.nan)
+
+
+@dataclass
+class NoCharge:
+    """A charge that goes wrong."""
+
+    name: str
+
+    def prepare(self, sensitivities):
+        return lambda lines, units, leaves: np.full(len(units), np.nan)
+
+
+@pytest.mark.parametrize("parts", [
+    {"vol_shock": NoVol()},
+    {"vol_shock": NoVol(), "fold": NO_DISCOUNT},
+    {"charges": (NoCharge("wrong"),)},
+    {"competing": (NoCharge("wrong"),)},
+    {"minimum": NoCharge("wrong")},
+])  # fmt: skip
+def test_what_is_no_number_is_never_a_margin_of_zero(calm, parts):
+    model = PortfolioModel(**{"scenarios": ListedScenarios((STAY,)), "vol_shock": UnchangedVol()} | parts)
+    result = Regime("mine", CrossPool(money="USDC"), model).assess(books.one(calm, {row(WEEK, 3, "put"): 1.0}, {}), calm)
+    assert np.isnan(result.initial_margin[0])
+    assert STATUSES[result.status[0]] == "restricted"
