@@ -266,10 +266,10 @@ class Assessment:
         return _named(self.prepared.units or ("",), unit), _named(labels, label)
 
     def _labels(self, unit: Codes, scenario: Codes) -> tuple[NDArray[np.int64], Ids]:
-        """Code of each (unit, scenario) label, and all labels; there are few of them, so each is spelled once."""
+        """Code of each (unit, scenario) label, -1 without a scenario, and all labels, each spelled once."""
         n = self.prepared.n_scenarios
         names = [self.prepared.label(u, s) for u in range(len(self.prepared.units)) for s in range(n)]
-        return unit.astype(np.int64) * n + scenario, Ids.of(names)
+        return np.where(scenario < 0, -1, unit.astype(np.int64) * n + scenario), Ids.of(names)
 
 
 def pool_names(market: Market, name: Codes) -> Coded:
