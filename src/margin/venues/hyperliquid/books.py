@@ -6,16 +6,20 @@ position counts as entered at its mark, so that the balance of a pool is its acc
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from margin.book import Book
 from margin.errors import DataError
 from margin.market import Market
 
 USD = "USD"
+
+Columns = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,17 +90,6 @@ class Listed:
     mark: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A market and a book.
-
-    An instrument is a coin at a mark: accounts that were read at different times may have seen different marks.
-    """
-
-    market: Market
-    book: Book
-
-
 def dex_token(token: str, dex: str = "") -> str:
     """Name of the money of an account on a dex: in standard mode it backs that dex alone, and is a currency of its own."""
     return f"{dex}:{token}" if dex else token
@@ -108,13 +101,28 @@ def snapshot(
     time: object,
     listed: Mapping[str, Listed],
     usd: Mapping[str, float] | None = None,
-) -> Snapshot:
-    """A market and a book of accounts.
+) -> tuple[Market, Book]:
+    """A market and a book of accounts; parameters and errors as of `tables`.
+
+    Parameters
+    ----------
+    time : as `Market.of` takes it
+    """
+    made = tables(accounts, listed=listed, usd=usd)
+    market = {name: made.pop(name) for name in ("instruments", "quotes", "indices", "currencies")}
+    return Market.of(time=time, **market), Book.of(**made)
+
+
+def tables(
+    accounts: Sequence[Account], *, listed: Mapping[str, Listed], usd: Mapping[str, float] | None = None
+) -> dict[str, Columns]:
+    """Every table of a snapshot of accounts.
+
+    An instrument is a coin at a mark: accounts that were read at different times may have seen different marks.
 
     Parameters
     ----------
     accounts : sequence of Account
-    time : as `Market.of` takes it
     listed : Mapping of str to Listed
         By coin.
     usd : Mapping of str to float, optional
@@ -132,9 +140,11 @@ def snapshot(
     order_rows = [names.of(o.coin, _mark(account, o.coin, listed)) for account, o in ordered]
     owned = [(account.name, token, amount) for account in accounts for token, amount in account.money.items()]
     entry, assigned = zip(*(_entry(account, p) for account, p in held), strict=True) if held else ((), ())
-    book = Book.of(
-        accounts={"account": [account.name for account in accounts]},
-        positions={
+    tokens = dict.fromkeys([*(each.token for each in listed.values()), *(token for _, token, _ in owned)])
+    return {
+        **names.tables({token: (usd or {}).get(token, 1.0) for token in tokens}),
+        "accounts": {"account": [account.name for account in accounts]},
+        "positions": {
             "account": [account.name for account, _ in held],
             "instrument": rows,
             "quantity": _numbers(p.size for _, p in held),
@@ -142,21 +152,19 @@ def snapshot(
             "isolated_collateral": _numbers(assigned),
             "leverage": _numbers(p.leverage for _, p in held),
         },
-        balances={
+        "balances": {
             "account": [name for name, _, _ in owned],
             "currency": [token for _, token, _ in owned],
             "amount": _numbers(amount for _, _, amount in owned),
         },
-        orders={
+        "orders": {
             "account": [account.name for account, _ in ordered],
             "instrument": order_rows,
             "quantity": _numbers(o.size for _, o in ordered),
             "price": _numbers(o.price for _, o in ordered),
             "leverage": _numbers(o.leverage for _, o in ordered),
         },
-    )
-    tokens = dict.fromkeys([*(each.token for each in listed.values()), *(token for _, token, _ in owned)])
-    return Snapshot(names.market(time, {token: (usd or {}).get(token, 1.0) for token in tokens}), book)
+    }
 
 
 @dataclass(slots=True)
@@ -173,13 +181,12 @@ class _Instruments:
         known = self.marks.setdefault(coin, {})
         return known.setdefault(mark, f"{coin}#{len(known) + 1}" if known else coin)
 
-    def market(self, time: object, usd: Mapping[str, float]) -> Market:
+    def tables(self, usd: Mapping[str, float]) -> dict[str, Columns]:
         rows = [(coin, mark, name) for coin, known in self.marks.items() for mark, name in known.items()]
         n, tokens = len(rows), [self.listed[coin].token for coin, _, _ in rows]
         names = [name for _, _, name in rows]
-        return Market.of(
-            time=time,
-            instruments={
+        return {
+            "instruments": {
                 "instrument": names,
                 "kind": ["perpetual"] * n,
                 "contract": ["linear"] * n,
@@ -189,13 +196,13 @@ class _Instruments:
                 "contract_size": np.ones(n),
                 "index": [coin for coin, _, _ in rows],
             },
-            quotes={"instrument": names, "mark": _numbers(mark for _, mark, _ in rows)},
-            indices={
+            "quotes": {"instrument": names, "mark": _numbers(mark for _, mark, _ in rows)},
+            "indices": {
                 "index": list(self.marks),
                 "price": _numbers(next(iter(known)) for known in self.marks.values()),
             },
-            currencies={"currency": list(usd), "usd": _numbers(usd.values())},
-        )
+            "currencies": {"currency": list(usd), "usd": _numbers(usd.values())},
+        }
 
 
 def _mark(account: Account, coin: str, listed: Mapping[str, Listed]) -> float:
@@ -227,5 +234,5 @@ def _entry(account: Account, p: Position) -> tuple[float, float | None]:
     return entry, 0.0
 
 
-def _numbers(values: object) -> np.ndarray:
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)  # type: ignore[attr-defined]
+def _numbers(values: Iterable[float | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

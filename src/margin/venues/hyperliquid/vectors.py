@@ -56,9 +56,9 @@ class Figures:
         coins = [p.coin for p in account.positions] + [o.coin for o in account.orders]
         prices = {o.coin: o.price for o in account.orders}  # where an order stands alone any mark will do
         listed = {coin: Listed(token=token, mark=prices.get(coin)) for coin in coins} or {TOKEN: Listed(token=token)}
-        made = snapshot([account], time=NOW, listed=listed)
+        market, book = snapshot([account], time=NOW, listed=listed)
         regime = compose(mode, p, Options(without_leverage="maximum"))
-        assessment = regime.assess(made.book, made.market)
+        assessment = regime.assess(book, market)
         step = p.number("rounding.step") if floor and "rounding.step" in p else None
         held = positions(assessment, step=step)
         return cls(assessment, p, held, pools(assessment, p, held=held))
@@ -112,8 +112,8 @@ def mark_of(row: Inputs) -> float:
 def worth(row: Inputs, raw: float) -> float:
     """Ledger and signed value of a position."""
     value = row.get("position_value_usdc")
-    signed = row["szi"] * mark_of(row) if value is None else value if row["szi"] > 0 else -value
-    return float(raw + signed)
+    signed: float = row["szi"] * mark_of(row) if value is None else value if row["szi"] > 0 else -value
+    return raw + signed
 
 
 def position(row: Inputs, *, margin: float | None = None) -> Position:
