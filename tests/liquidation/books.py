@@ -24,6 +24,7 @@ def market(options=()):
     """Inverse and linear futures of two coins, one that settles in the other coin, and options if asked for."""
     names = [*NAMES, *options]
     n, m = len(NAMES), len(options)
+    march = "2026-03-27T08:00:00Z"
     return Market.of(
         time="2026-02-15T08:00:00Z",
         instruments={
@@ -34,7 +35,7 @@ def market(options=()):
             "quote": ["USD", "USD", "USD", "USDC", "USDC", "USDC", "BTC", *["USD"] * m],
             "settlement": ["BTC", "BTC", "ETH", "USDC", "USDC", "USDC", "BTC", *["BTC"] * m],
             "contract_size": [10.0, 10.0, 1.0, 0.001, 0.001, 0.01, 1.0, *[1.0] * m],
-            "expiry": [None, "2026-03-27T08:00:00Z", None, None, "2026-03-27T08:00:00Z", None, None, *["2026-03-27T08:00:00Z"] * m],
+            "expiry": [None, march, None, None, march, None, None, *[march] * m],
             "strike": [*[None] * n, *[70000.0] * m],
             "option_type": [*[None] * n, *["call"] * m],
         },
@@ -44,7 +45,10 @@ def market(options=()):
             "forward": [*[None] * n, *[70400.0] * m],
             "vol": [*[None] * n, *[0.5] * m],
         },
-        indices={"index": ["BTC_USD", "ETH_USD", "BTC_USDC", "ETH_USDC", "ETH_BTC"], "price": [7e4, 1960.0, 7.01e4, 1961.0, 0.028]},
+        indices={
+            "index": ["BTC_USD", "ETH_USD", "BTC_USDC", "ETH_USDC", "ETH_BTC"],
+            "price": [70000.0, 1960.0, 70010.0, 1961.0, 0.028],
+        },
         currencies={"currency": ["BTC", "ETH", "USDC", "SOL"], "usd": [7e4, 1960.0, 1.0, 150.0]},
     )  # fmt: skip
 
@@ -83,7 +87,7 @@ def regime(pool, kind, *, value=False, price="mark", discounted=True):
     )
 
 
-def book(n, rng, market, *, instruments=NAMES):
+def book(n, rng, market, *, instruments=NAMES, free="SOL"):
     """Accounts with one to four positions and enough collateral to be near their limits, or beyond."""
     account, instrument, quantity, entry, assigned, balances = [], [], [], [], [], []
     for i in range(n):
@@ -100,7 +104,7 @@ def book(n, rng, market, *, instruments=NAMES):
             assigned.append(value * rng.uniform(0.02, 0.6) / usd)
             settled = market.currencies[market.settlement[row]]
             balances.append((i, settled, value * rng.uniform(-0.05, 0.6) / market.usd[market.currencies.index(settled)]))
-        balances.append((i, "SOL", rng.uniform(0, 300)))
+        balances.append((i, free, rng.uniform(0, 300)))
     who, currency, amount = zip(*balances, strict=True)
     return Book.of(
         positions={"account": account, "instrument": instrument, "quantity": np.array(quantity, dtype=np.float64),

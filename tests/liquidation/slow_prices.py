@@ -14,7 +14,10 @@ def moved(market, factor, *, instrument=None, coin=None, index_follows=True):
         indices = (market.index == market.index[instrument]) & index_follows
     else:
         marks = indices = market.base == market.currencies.index(coin)
-    changes = {"mark": np.where(marks, factor, 1.0) * market.mark, "index_price": np.where(indices, factor, 1.0) * market.index_price}
+    mark, index_price = (
+        np.where(chosen, factor, 1.0) * price for chosen, price in ((marks, market.mark), (indices, market.index_price))
+    )
+    changes = {"mark": mark, "index_price": index_price}
     if coin is not None:
         changes["usd"] = market.usd * np.where(np.array(market.currencies) == coin, factor, 1.0)
     return market.with_(**changes)
@@ -27,7 +30,7 @@ def state(regime, book, market, pool, factor, **what):
     return result.status[row] == 2, result.excess[row]
 
 
-def first_change(regime, book, market, pool, *, up, points=400, **what):
+def first_change(regime, book, market, pool, *, up, points=120, **what):
     """Factor nearest to 1 at which the pool's state changes; nan where it does not within a factor of `FAR`."""
     now = state(regime, book, market, pool, 1.0, **what)[0]
     inner = 1.0

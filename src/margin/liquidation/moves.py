@@ -18,6 +18,8 @@ Codes = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 Powers = NDArray[np.int8]
 
+_HOLD = 'Hold them: options="hold", on the command line --hold-options.'
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moves:
@@ -148,7 +150,7 @@ def check_options(moves: Moves, lines: Lines, market: Market, account: Codes, ac
     on = in_problem(market.base[row], moves.pool, underlying)
     settled = ~market.inverse[row] & in_problem(market.settlement[row], moves.pool[coins], moves.coin[coins])
     for wrong, problem, hint in (
-        (on & (not hold), "value and margin of an option are no simple function of the price", 'Hold them: options="hold".'),
+        (on & (not hold), "value and margin of an option are no simple function of the price", _HOLD),
         (settled, "an option settles in a coin whose price moves", 'Ask by="instrument".'),
     ):
         if wrong.any():

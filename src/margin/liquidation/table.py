@@ -142,8 +142,8 @@ def liquidation_prices(
     assessment : Assessment
         Of a regime with a standard model and an isolated, segregated or cross pool.
     by : {"instrument", "underlying"}
-        What moves: the mark of one future or perpetual (and its index price); or, by one common factor, the marks and index prices of all futures and
-        perpetuals of a coin and, where pools count in one money, the USD price of the coin itself.
+        What moves: the mark of one future or perpetual (and its index price); or, by one common factor, the marks and index
+        prices of all futures and perpetuals of a coin and, where pools count in one money, the USD price of the coin itself.
     options : {"refuse", "hold"}
         What becomes of options on the same underlying: an error, or their marks and margins stay as they are (in settlement
         currency).
