@@ -21,8 +21,8 @@ class IncreasingOrders:
     """Initial margin of the part of the orders that does not reduce a position; of two sides the one that needs more.
 
     On each side the best price fills first, so the orders nearest to the market are those that reduce. What is left of an order
-    of size ``s`` at price ``p`` reserves ``factor * (initial margin of s at the mark) * p / mark``, which is ``factor * s * p / L``
-    where the leverage ``L`` is chosen.
+    of size ``s`` at price ``p`` reserves ``factor * (initial margin of s at the mark) * p / mark``; where the leverage ``L`` is
+    chosen that is ``factor * s * p / L``.
 
     Attributes
     ----------

@@ -29,9 +29,10 @@ SMALL_LEVERAGE = 10.0
 """Highest leverage by coin, and of all others."""
 
 # Coins whose margin tables venues' own files give; the overlay must not replace them.
-KNOWN_TABLES = frozenset(
-    "BTC ETH SOL XRP DOGE BNB ADA AVAX LINK TRX SUI LTC BCH DOT NEAR UNI AAVE HYPE PAXG TON APT ARB WLD ENA CRV".split()
-)
+KNOWN_TABLES = frozenset({
+    "BTC", "ETH", "SOL", "XRP", "DOGE", "BNB", "ADA", "AVAX", "LINK", "TRX", "SUI", "LTC", "BCH", "DOT", "NEAR", "UNI", "AAVE",
+    "HYPE", "PAXG", "TON", "APT", "ARB", "WLD", "ENA", "CRV",
+})  # fmt: skip
 
 
 def perpetuals(listed: Listing) -> Listing:
@@ -81,7 +82,7 @@ def _block(listed: Listing, rng: Generator, first: int, n: int) -> Holdings:
     size = lots * listed.contract_size[row]
     initial = np.bincount(account, weights=size * mark / leverage, minlength=n)
     profit = np.bincount(account, weights=np.sign(quantity) * size * (mark - entry), minlength=n)
-    balance = initial * rng.lognormal(np.log(CUSHION), CUSHION_SIGMA, n) - profit
+    balance: Array = initial * rng.lognormal(np.log(CUSHION), CUSHION_SIGMA, n) - profit
     none, no_number = np.zeros(0, dtype=np.int32), np.zeros(0)
     return Holdings(
         position_account=(account + first).astype(np.int32),
@@ -95,6 +96,6 @@ def _block(listed: Listing, rng: Generator, first: int, n: int) -> Holdings:
         order_mmp=np.zeros(0, dtype=np.bool_),
         balance_account=np.arange(first, first + n, dtype=np.int32),
         balance_currency=np.full(n, list(COLLATERAL).index(QUOTE), dtype=np.int32),
-        balance_amount=np.round(np.maximum(balance, 1.0), 2),
+        balance_amount=np.asarray(np.round(np.maximum(balance, 1.0), 2), dtype=np.float64),
         position_leverage=leverage,
     )

@@ -110,7 +110,9 @@ def snapshot(
     """
     made = tables(accounts, listed=listed, usd=usd)
     market = {name: made.pop(name) for name in ("instruments", "quotes", "indices", "currencies")}
-    return Market.of(time=time, **market), Book.of(**made)
+    return Market.of(time=time, **market), Book.of(
+        positions=made["positions"], balances=made["balances"], orders=made["orders"], accounts=made["accounts"]
+    )
 
 
 def tables(
@@ -126,7 +128,8 @@ def tables(
     listed : Mapping of str to Listed
         By coin.
     usd : Mapping of str to float, optional
-        USD price of tokens; those that are not named count as a dollar.
+        USD price of tokens. What positions settle in counts as a dollar where it is not named: the venue converts nothing.
+        Collateral in other tokens has the price at which it is lent against.
 
     Raises
     ------
@@ -140,9 +143,9 @@ def tables(
     order_rows = [names.of(o.coin, _mark(account, o.coin, listed)) for account, o in ordered]
     owned = [(account.name, token, amount) for account in accounts for token, amount in account.money.items()]
     entry, assigned = zip(*(_entry(account, p) for account, p in held), strict=True) if held else ((), ())
-    tokens = dict.fromkeys([*(each.token for each in listed.values()), *(token for _, token, _ in owned)])
+    settled = dict.fromkeys((each.token for each in listed.values()), 1.0)
     return {
-        **names.tables({token: (usd or {}).get(token, 1.0) for token in tokens}),
+        **names.tables({**settled, **(usd or {})}),
         "accounts": {"account": [account.name for account in accounts]},
         "positions": {
             "account": [account.name for account, _ in held],

@@ -10,9 +10,9 @@ from margin.params import Parameters
 from margin.venues.hyperliquid import vectors
 from margin.venues.hyperliquid.books import Account, Position
 from margin.venues.hyperliquid.figures import largest_orders, transfer_required, withdrawable
-from margin.venues.hyperliquid.prices import prices_at
+from margin.venues.hyperliquid.prices import prices_at, stated
 from margin.venues.hyperliquid.tiers import margin_table
-from margin.venues.hyperliquid.vectors import ACCOUNT, DAY, Figures, Inputs, Outputs, printed, shipped, with_tables
+from margin.venues.hyperliquid.vectors import ACCOUNT, DAY, Figures, Inputs, Outputs, or_none, shipped, with_tables
 
 LAST_DAY = {"2023-03": "2023-03-31"}
 
@@ -96,10 +96,8 @@ def _hold(inputs: Inputs, side: Figures, reserved: Figures, p: Parameters) -> fl
 
 def _positions(inputs: Inputs, figures: Figures) -> Outputs:
     given = {row["coin"]: row for row in inputs["positions"]}
-    liquidation, held = figures.prices(), figures.held
-    backstop: list[float | None] = [None] * len(held)
-    if "liquidation.backstop_share" in figures.p:
-        backstop = figures.prices(share=figures.p.number("liquidation.backstop_share"))
+    liquidation, held = figures.prices, figures.held
+    backstop = figures.backstop_prices if "liquidation.backstop_share" in figures.p else [None] * len(held)
     out: Outputs = {}
     for i, coin in enumerate(figures.names()):
         used = figures.pools.account_value[held.row[i]] if held.isolated[i] else held.initial[i]
@@ -132,11 +130,11 @@ def cross_position_in_summary(inputs: Inputs) -> Outputs:
     figures = Figures.of("standard", p, account)
     names = ("account_value", "notional", "initial_margin", "maintenance_margin")
     totals = {name: np.array([inputs[f"cross_{name}_usdc"]], dtype=np.float64) for name in names}
-    price = prices_at(figures.assessment, figures.held, totals["account_value"], totals["maintenance_margin"])
+    price = stated(prices_at(figures.assessment, figures.held, totals["account_value"], totals["maintenance_margin"]), p)
     required = transfer_required(totals["initial_margin"], totals["notional"], p)
     return {
         "margin_used_usdc": float(figures.held.initial[0]),
-        "liquidation_px": printed(price[0]),
+        "liquidation_px": or_none(price)[0],
         "withdrawable_usdc": float(withdrawable(totals["account_value"], required)[0]),
     }
 
@@ -146,17 +144,16 @@ def isolated_position(inputs: Inputs) -> Outputs:
     held = vectors.isolated(inputs)
     p = with_tables(shipped(DAY), {held.coin: inputs["margin_tiers"]})
     figures = Figures.of("standard", p, Account(name=ACCOUNT, money={}, positions=[held]))
-    share = p.number("liquidation.backstop_share")
-    backstop = figures.prices(share=share)[0]
+    backstop = figures.backstop_prices[0]
     out: Outputs = {
         "margin_used_usdc": figures.isolated_margin,
-        "liquidation_px": figures.prices()[0],
+        "liquidation_px": figures.prices[0],
         "backstop_px": backstop,
     }
     if backstop is not None:
         there = Position(coin=held.coin, size=held.size, mark=backstop, leverage=held.leverage, margin=0.0)
         then = Figures.of("standard", p, Account(name=ACCOUNT, money={}, positions=[there]), floor=False)
-        out["backstop_threshold_at_backstop_usdc"] = share * float(then.held.maintenance[0])
+        out["backstop_threshold_at_backstop_usdc"] = p.number("liquidation.backstop_share") * float(then.held.maintenance[0])
     return out
 
 

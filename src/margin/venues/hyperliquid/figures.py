@@ -16,11 +16,13 @@ from margin.assessment import pool_names
 from margin.borrowing import Ratio
 from margin.lines import Lines, pool_sums
 from margin.models.standard import PreparedStandard
-from margin.venues.hyperliquid.tiers import MarginTable
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from margin.assessment import Assessment
     from margin.params import Parameters
+    from margin.venues.hyperliquid.tiers import MarginTable
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -82,6 +84,8 @@ class PoolFigures:
     credit : ndarray of float64
         What collateral in other tokens adds before liquidation; zero where nothing is borrowed.
     isolated : ndarray of bool
+    strict : ndarray of bool
+        Isolated positions whose margin is released only as they shrink.
     """
 
     account_value: Array
@@ -93,11 +97,12 @@ class PoolFigures:
     available: Array
     credit: Array
     isolated: Flags
+    strict: Flags
 
     @property
     def withdrawable(self) -> Array:
-        """What may leave the pool; of an isolated position what may be removed, unless it is strictly isolated."""
-        return withdrawable(self.account_value, self.transfer_required, self.orders)
+        """What may leave the pool; of an isolated position what may be removed, nothing where it is strictly isolated."""
+        return np.where(self.strict, 0.0, withdrawable(self.account_value, self.transfer_required, self.orders))
 
     @property
     def available_after_maintenance(self) -> Array:
@@ -153,7 +158,14 @@ def positions(assessment: Assessment, *, step: float | None = None) -> PositionF
     )
 
 
-def pools(assessment: Assessment, p: Parameters, *, floor: bool = False, held: PositionFigures | None = None) -> PoolFigures:
+def pools(
+    assessment: Assessment,
+    p: Parameters,
+    *,
+    floor: bool = False,
+    held: PositionFigures | None = None,
+    strict: Collection[str] = (),
+) -> PoolFigures:
     """Every pool.
 
     Parameters
@@ -166,12 +178,17 @@ def pools(assessment: Assessment, p: Parameters, *, floor: bool = False, held: P
         Floor the margins of every position before they are added up.
     held : PositionFigures, optional
         If they are at hand already; then `floor` is theirs.
+    strict : collection of str
+        Coins whose positions are strictly isolated.
     """
     found = held or positions(assessment, step=p.number("rounding.step") if floor else None)
     n, r = len(assessment), assessment.results
     row = found.row.astype(np.int32)
     notional, initial, maintenance = (pool_sums(row, x, n) for x in (found.notional, found.initial, found.maintenance))
     orders = r.components["open_orders"]
+    market = assessment.market
+    isolated = (r.name >= 0) & (r.name < len(market))
+    strictly = np.array([*(market.currencies[base] in strict for base in market.base), False], dtype=np.bool_)
     return PoolFigures(
         account_value=r.equity,
         notional=notional,
@@ -181,7 +198,8 @@ def pools(assessment: Assessment, p: Parameters, *, floor: bool = False, held: P
         transfer_required=transfer_required(initial, notional, p),
         available=r.initial_collateral - initial - orders,
         credit=r.maintenance_collateral - r.equity,
-        isolated=(r.name >= 0) & (r.name < len(assessment.market)),
+        isolated=isolated,
+        strict=isolated & strictly[np.where(isolated, r.name, -1)],
     )
 
 
@@ -234,7 +252,7 @@ def largest_orders(
 
 
 def portfolio_ratio(assessment: Assessment, figures: PoolFigures) -> Array:
-    """Portfolio margin ratio of each account, the largest over what can be owed, shape (n_accounts,); -inf where there is none."""
+    """Portfolio margin ratio of each account, the largest over what can be owed, shape (n_accounts,); -inf without any pool."""
     borrowing = assessment.regime.borrowing
     assert borrowing is not None, "only portfolio margin has the ratio"
     shared = ~figures.isolated

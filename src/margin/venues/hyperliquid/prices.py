@@ -40,13 +40,18 @@ def liquidation_prices(assessment: Assessment, p: Parameters, held: PositionFigu
         Of the assessment, floored or not.
     """
     frozen = p.text("liquidation.price") == "frozen"
-    return prices_at(assessment, held, figures.account_value, figures.maintenance, frozen=frozen)
+    return stated(prices_at(assessment, held, figures.account_value, figures.maintenance, frozen=frozen), p)
 
 
 def backstop_prices(assessment: Assessment, p: Parameters, held: PositionFigures, figures: PoolFigures) -> Array:
     """Price of each position at which the backstop takes over: where a share of the maintenance margin is met."""
     share = p.number("liquidation.backstop_share")
-    return prices_at(assessment, held, figures.account_value, figures.maintenance, share=share)
+    return stated(prices_at(assessment, held, figures.account_value, figures.maintenance, share=share), p)
+
+
+def stated(prices: Array, p: Parameters) -> Array:
+    """Prices as the venue states them: none beyond all bounds."""
+    return np.where(prices <= p.number("liquidation.largest_price"), prices, np.nan)
 
 
 def prices_at(

@@ -1,7 +1,7 @@
 """The account modes of Hyperliquid as compositions of pools and models.
 
-Positions are margined one by one in every mode; modes differ in who shares collateral and in what may be borrowed. A position with
-collateral of its own is isolated. Money that stands on a dex of its own is a currency of its own (`books.dex_token`).
+Positions are margined one by one in every mode; modes differ in who shares collateral and in what may be borrowed. A position
+with collateral of its own is isolated. Money that stands on a dex of its own is a currency of its own (`books.dex_token`).
 """
 
 from __future__ import annotations

@@ -60,10 +60,15 @@ def margin_table(p: Parameters, coin: str) -> MarginTable:
     ParameterError
         If the coin has no table, or its table no tiers.
     """
-    number = p.number("general.every_margin_table") or p.number(f"coin.{coin}.margin_table")
-    name = f"margin_table.{number:.0f}"
-    if f"{name}.lower_bound" not in p and 1 <= number < p.number("general.single_tier_below") and number.is_integer():
-        return MarginTable((0.0,), (number,))
+    every = p.number("general.every_margin_table")
+    table = every or p.get(f"coin.{coin}.margin_table")
+    if isinstance(table, str):  # of a dex of its own, which numbers its tables anew
+        name = f"margin_table.{table}"
+    else:
+        number = every or p.number(f"coin.{coin}.margin_table")
+        name = f"margin_table.{number:.0f}"
+        if f"{name}.lower_bound" not in p and number.is_integer() and 1 <= number < p.number("general.single_tier_below"):
+            return MarginTable((0.0,), (number,))
     lower_bound, max_leverage = p.numbers(f"{name}.lower_bound"), p.numbers(f"{name}.max_leverage")
     if len(lower_bound) != len(max_leverage) or not lower_bound or min(max_leverage) <= 0:
         message = f"{name}: {len(lower_bound)} lower bounds and leverages {max_leverage}; give one above zero for each tier"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from margin.assessment import Assessment
 from margin.params import Parameters
 from margin.venues.hyperliquid.books import Account, Listed, Order, Position, snapshot
 from margin.venues.hyperliquid.figures import PoolFigures, PositionFigures, pools, positions
-from margin.venues.hyperliquid.prices import prices_at
+from margin.venues.hyperliquid.prices import backstop_prices, liquidation_prices
 from margin.venues.hyperliquid.rules import Options, compose, parameters
 
 Inputs = Mapping[str, Any]
@@ -21,7 +22,6 @@ ACCOUNT = "account"
 NOW = "2000-01-01T00:00:00Z"  # any instant: nothing here has an expiry
 DAY = "2026-12-31"  # after every layer that is shipped
 TOKEN = "USDC"
-LARGEST_PRICE = 1e15  # the venue prints none above
 OWN_TABLES = 1_000  # tables of a vector are numbered from here, clear of those of the venue
 
 
@@ -83,23 +83,20 @@ class Figures:
         market = self.assessment.market
         return [market.currencies[market.base[row]] for row in self.held.instrument]
 
-    def prices(self, *, share: float | None = None) -> list[float | None]:
-        """Liquidation price of each position; with a share of the maintenance margin the price at which that is met."""
-        frozen = share is None and self.p.text("liquidation.price") == "frozen"
-        found = prices_at(
-            self.assessment,
-            self.held,
-            self.pools.account_value,
-            self.pools.maintenance,
-            share=1.0 if share is None else share,
-            frozen=frozen,
-        )
-        return [printed(price) for price in found]
+    @property
+    def prices(self) -> list[float | None]:
+        """Liquidation price of each position."""
+        return or_none(liquidation_prices(self.assessment, self.p, self.held, self.pools))
+
+    @property
+    def backstop_prices(self) -> list[float | None]:
+        """Backstop price of each position."""
+        return or_none(backstop_prices(self.assessment, self.p, self.held, self.pools))
 
 
-def printed(price: float) -> float | None:
-    """A price as the venue prints it: none where there is no root or it is beyond all bounds."""
-    return float(price) if 0 < price <= LARGEST_PRICE else None
+def or_none(prices: Iterable[float]) -> list[float | None]:
+    """Prices as JSON has them."""
+    return [None if math.isnan(price) else float(price) for price in prices]
 
 
 def mark_of(row: Inputs) -> float:
@@ -112,8 +109,9 @@ def mark_of(row: Inputs) -> float:
 def worth(row: Inputs, raw: float) -> float:
     """Ledger and signed value of a position."""
     value = row.get("position_value_usdc")
-    signed: float = row["szi"] * mark_of(row) if value is None else value if row["szi"] > 0 else -value
-    return raw + signed
+    if value is None:
+        return float(raw + row["szi"] * mark_of(row))
+    return float(raw + (value if row["szi"] > 0 else -value))
 
 
 def position(row: Inputs, *, margin: float | None = None) -> Position:

@@ -18,9 +18,6 @@ from margin.venues.hyperliquid.rules import compose
 TOLERANCE = 1e-6
 """Largest relative error of a price that agrees."""
 
-LARGEST_PRICE = 1e15
-"""The venue states no price above."""
-
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
@@ -34,7 +31,8 @@ class Agreement:
     left_out : int
         Positions that are not in it.
     checkable : int
-        Recorded prices that the data checks: of isolated positions, and of cross positions whose account's equity other prices imply.
+        Recorded prices that the data checks: of isolated positions, and of cross positions whose account's equity other prices
+        imply.
     agreeing : int
         Of those, computed within the tolerance.
     stated : int
@@ -77,7 +75,7 @@ def computed_prices(found: Instant) -> NDArray[np.float64]:
     base = market.base[held.instrument]
     at = {(int(a), market.currencies[b]): i for i, (a, b) in enumerate(zip(account, base, strict=True))}
     order = [at[a, p.coin] for a, each in enumerate(found.accounts) for p in each.positions]
-    return np.where(price <= LARGEST_PRICE, price, np.nan)[order]
+    return price[order]
 
 
 def compared(found: Instant) -> Agreement:
@@ -111,7 +109,8 @@ def render_accounts(folder: str | Path | Recording) -> str:
     lines = [f"{'instant':<20}" + "".join(f"{name:>11}" for name in head)]
     found = agreement(folder)
     rows = [
-        (a.accounts, a.positions, a.left_out, a.checkable, a.agreeing, a.stated, a.stated_agreeing, a.missing, a.correctly_missing)
+        (a.accounts, a.positions, a.left_out, a.checkable, a.agreeing)
+        + (a.stated, a.stated_agreeing, a.missing, a.correctly_missing)
         for a in found
     ]
     names, seconds = [a.instant.removesuffix("Z") for a in found], [a.seconds for a in found]
@@ -124,8 +123,9 @@ def render_accounts(folder: str | Path | Recording) -> str:
 def render_list(folder: str | Path | Recording) -> str:
     """The recorded instants of a folder, as text."""
     lines = [f"{'instant':<22}{'accounts':>9}{'positions':>11}{'coins':>7}"]
-    for each in instants(folder):
-        lines.append(f"{each.name:<22}{len(each.accounts):>9}{len(each.rows):>11}{len(each.listed):>7}")
+    lines += [
+        f"{each.name:<22}{len(each.accounts):>9}{len(each.rows):>11}{len(each.listed):>7}" for each in instants(folder)
+    ]
     return "\n".join(lines)
 
 

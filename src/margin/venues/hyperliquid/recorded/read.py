@@ -1,7 +1,7 @@
 """The recorded accounts of a data folder, as accounts of one instant with the margin tables that held then.
 
-What a cross pool is worth was not recorded; the files hold what the recorded liquidation prices imply. Cross positions of an account
-for which they imply nothing are left out and counted. Every position keeps the mark at which its account was read.
+What a cross pool is worth was not recorded; the files hold what the recorded liquidation prices imply. Cross positions of an
+account for which they imply nothing are left out and counted. Every position keeps the mark at which its account was read.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def _tables(recording: Recording, instant: str, held: list[Row]) -> dict[str, ob
 
 def _rows(path: Path) -> tuple[Row, ...]:
     if not path.exists():
-        hint = f"Expected {', '.join((POSITIONS, ACCOUNTS, MARKETS, TABLES))}."
+        hint = f"Expected {POSITIONS}, {ACCOUNTS}, {MARKETS}, {TABLES}."
         raise DataError(f"{path.parent} lacks {path.name}", table=path.name, hint=hint)
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         return tuple(csv.DictReader(file))
