@@ -115,7 +115,8 @@ class Assessment:
     Notes
     -----
     A pool is ``liquidation`` when its maintenance margin reaches its collateral value (and is not zero, or the collateral is
-    negative; under rules that say so, when it exceeds it), else ``restricted`` when its initial margin exceeds it, else ``healthy``.
+    negative; under rules that say so, when it exceeds it), else ``restricted`` when its initial margin exceeds it, else
+    ``healthy``.
     """
 
     regime: Regime

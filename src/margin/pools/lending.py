@@ -39,7 +39,8 @@ class LendingPool:
     """One pool for each settlement currency; one that can be borrowed is backed by the whole account's collateral as well.
 
     Collateral counts ``min(sum over c of min(balance_c, cap_c) * price_c * fraction_c, borrow cap)``, priced in the pool's
-    currency; it is counted again for every currency that can be borrowed. Balances in collateral currencies have no pool of their own.
+    currency; it is counted again for every currency that can be borrowed. Balances in collateral currencies have no pool of
+    their own.
 
     Attributes
     ----------

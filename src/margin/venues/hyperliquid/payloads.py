@@ -29,8 +29,9 @@ class Asset:
     Attributes
     ----------
     coin : str
-    table : int
-        Number of its margin table.
+    table : int or None
+        Number of its margin table; None where it has one tier only.
+    max_leverage : float
     size_decimals : int
     strict : bool
         Positions are strictly isolated.
@@ -39,7 +40,8 @@ class Asset:
     """
 
     coin: str
-    table: int
+    table: int | None
+    max_leverage: float
     size_decimals: int
     strict: bool
     mark: float | None
@@ -110,8 +112,7 @@ def read_meta(payload: Payload, dex: str = "") -> Meta:
         tables[f"{name}.max_leverage"] = [tier["maxLeverage"].positive() for tier in tiers]
     assets = tuple(_asset(coin, None if contexts is None else contexts[i]) for i, coin in enumerate(universe))
     for asset in assets:
-        own = _table_name(asset.table, dex)
-        tables[f"coin.{asset.coin}.margin_table"] = own if f"margin_table.{own}.lower_bound" in tables else asset.table
+        tables |= _of_coin(asset, dex, tables)
     token = meta.get("collateralToken")
     return Meta(assets=assets, token=0 if token is None else token.whole(), tables=tables)
 
@@ -180,8 +181,8 @@ def account_of(
 ) -> tuple[Account, dict[str, Listed]]:
     """One account over its dexes, and the coins that are listed.
 
-    In standard mode each dex has its own money, and spot balances back nothing. Otherwise positions of all dexes with one token share
-    its spot total, which contains unrealised P&L and the margin of isolated positions.
+    In standard mode each dex has its own money, and spot balances back nothing. Otherwise positions of all dexes with one token
+    share its spot total, which contains unrealised P&L and the margin of isolated positions.
 
     Parameters
     ----------
@@ -214,6 +215,17 @@ def account_of(
     return Account(name=name, money=money, positions=held, orders=orders), listed
 
 
+def _of_coin(asset: Asset, dex: str, known: Mapping[str, object]) -> dict[str, object]:
+    """Margin table of a coin by parameter name, with the table itself where it is given by its one leverage only."""
+    name = f"coin.{asset.coin}.margin_table"
+    if asset.table is None:
+        one = f"one-{asset.max_leverage:g}".replace(".", "_")
+        table = f"margin_table.{one}"
+        return {name: one, f"{table}.lower_bound": [0.0], f"{table}.max_leverage": [asset.max_leverage]}
+    own = _table_name(asset.table, dex)
+    return {name: own if f"margin_table.{own}.lower_bound" in known else asset.table}
+
+
 def _table_name(number: int, dex: str) -> int | str:
     return f"{dex}-{number}" if dex else number
 
@@ -223,7 +235,8 @@ def _asset(row: Field, context: Field | None) -> Asset:
     mark, oracle = (None if context is None else context.get(name) for name in ("markPx", "oraclePx"))
     return Asset(
         coin=row["name"].text(),
-        table=(row["maxLeverage"] if table is None else table).whole(),
+        table=None if table is None else table.whole(),
+        max_leverage=row["maxLeverage"].positive(),
         size_decimals=row["szDecimals"].whole(),
         strict=isolated is not None and isolated.flag() if mode is None else mode.text() == "strictIsolated",
         mark=None if mark is None else mark.positive(),

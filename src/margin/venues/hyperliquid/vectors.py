@@ -103,15 +103,14 @@ def mark_of(row: Inputs) -> float:
     """Mark price, given or read back from the value."""
     if row.get("mark_px") is not None:
         return float(row["mark_px"])
-    return float(row["position_value_usdc"]) / abs(row["szi"])
+    return float(row["position_value_usdc"]) / float(abs(row["szi"]))
 
 
 def worth(row: Inputs, raw: float) -> float:
     """Ledger and signed value of a position."""
-    value = row.get("position_value_usdc")
-    if value is None:
-        return float(raw + row["szi"] * mark_of(row))
-    return float(raw + (value if row["szi"] > 0 else -value))
+    value: float | None = row.get("position_value_usdc")
+    signed: float = row["szi"] * mark_of(row) if value is None else value * (1 if row["szi"] > 0 else -1)
+    return raw + signed
 
 
 def position(row: Inputs, *, margin: float | None = None) -> Position:

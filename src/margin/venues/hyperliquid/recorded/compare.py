@@ -108,11 +108,7 @@ def render_accounts(folder: str | Path | Recording) -> str:
     head = ("accounts", "positions", "left out", "checkable", "agree", "stated", "agree", "none", "none here", "seconds")
     lines = [f"{'instant':<20}" + "".join(f"{name:>11}" for name in head)]
     found = agreement(folder)
-    rows = [
-        (a.accounts, a.positions, a.left_out, a.checkable, a.agreeing)
-        + (a.stated, a.stated_agreeing, a.missing, a.correctly_missing)
-        for a in found
-    ]
+    rows = [tuple(getattr(a, name) for name in Agreement.__slots__ if name not in {"instant", "seconds"}) for a in found]
     names, seconds = [a.instant.removesuffix("Z") for a in found], [a.seconds for a in found]
     total = tuple(map(sum, zip(*rows, strict=True)))
     for name, row, took in zip([*names, "all"], [*rows, total], [*seconds, sum(seconds)], strict=True):
