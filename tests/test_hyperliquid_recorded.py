@@ -39,7 +39,7 @@ def test_an_instant_is_written_as_a_snapshot(recording: Recording, tmp_path: Pat
     assert "left out: 1 cross positions" in recorded.render_chain(made)
     with pytest.raises(DataError, match="'2026-02-05' is not a recorded instant"):
         recorded.accounts(recording, "2026-02-05")
-    with pytest.raises(DataError, match="lacks hyperliquid_positions.csv.gz"):
+    with pytest.raises(DataError, match=r"lacks hyperliquid_positions\.csv\.gz"):
         Recording.read(tmp_path)
 
 

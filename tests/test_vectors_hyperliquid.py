@@ -128,16 +128,15 @@ def test_floored_margins_do_not_lose_a_step() -> None:
         assert got["cross_maintenance_margin_usdc"] == (n * 20 // 50) / 1e6
 
 
-@pytest.mark.parametrize(("raw", "spot", "hold", "withdrawable"), [(70.4475, 2296.0, 70.4475, 0.6975), (None, 2296.0, 70.4475, None)])
-def test_a_unified_account_reserves_more_than_the_margin_of_an_order(
-    raw: float | None, spot: float, hold: float, withdrawable: float | None
-) -> None:
+@pytest.mark.parametrize(("raw", "withdrawable"), [(70.4475, 0.6975), (None, 2296.0 - 70.4475)])
+def test_a_unified_account_reserves_more_than_the_margin_of_an_order(raw: float | None, withdrawable: float) -> None:
     order = {"coin": "MEGA", "side": "buy", "size": 5000.0, "limit_px": 0.04185, "leverage": 3, "reduce_only": False}
-    inputs = {"account_mode": "unified", "collateral_token": "USDC", "spot_usdc_total": spot, "positions": [], "open_orders": [order]}
+    account = {"account_mode": "unified", "collateral_token": "USDC", "spot_usdc_total": 2296.0}
+    inputs = {**account, "positions": [], "open_orders": [order]}
     got = run("account_snapshot", inputs if raw is None else {**inputs, "cross_raw_usd": raw})
-    assert got["spot_usdc_hold"] == pytest.approx(hold)
+    assert got["spot_usdc_hold"] == pytest.approx(70.4475)
     assert got["order_margin_reserved_usdc"] == pytest.approx(70.4475)
-    assert got["withdrawable_usdc"] == pytest.approx(spot - 70.4475 if withdrawable is None else withdrawable)
+    assert got["withdrawable_usdc"] == pytest.approx(withdrawable)
 
 
 def test_an_order_that_reduces_an_isolated_position_is_free() -> None:
@@ -161,9 +160,10 @@ def test_an_order_that_reduces_an_isolated_position_is_free() -> None:
 def test_liquidation_prices_of_shared_balances_follow_the_spot_total(mode: str) -> None:
     tiers = [{"lower_bound_usdc": 0, "max_leverage": 10}]
     rows = [
-        {"coin": "A", "szi": 2.0, "mark_px": 100.0, "margin_mode": "cross", "leverage": 5, "margin_tiers": tiers},
-        {"coin": "B", "szi": -1.0, "mark_px": 50.0, "margin_mode": "isolated", "leverage": 5, "isolated_raw_usd": 60.0, "margin_tiers": tiers},
-    ]  # fmt: skip
+        {"coin": "A", "szi": 2.0, "mark_px": 100.0, "margin_mode": "cross"},
+        {"coin": "B", "szi": -1.0, "mark_px": 50.0, "margin_mode": "isolated", "isolated_raw_usd": 60.0},
+    ]
+    rows = [{**row, "leverage": 5, "margin_tiers": tiers} for row in rows]
     got = run(
         "account_snapshot",
         {"account_mode": mode, "collateral_token": "USDC", "spot_usdc_total": 90.0, "positions": rows},
