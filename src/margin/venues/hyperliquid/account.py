@@ -146,7 +146,7 @@ def assess(
     )
     market, book = snapshot([account], time=time, listed=listed, usd=usd)
     assessment = compose(mode, p, options).assess(book, market)
-    held = positions(assessment, step=p.number("rounding.step") if "rounding.step" in p else None)
+    held = positions(assessment, step=p.number("rounding.step"))
     strict = {asset.coin for each in metas.values() for asset in each.assets if asset.strict}
     figures = pools(assessment, p, held=held, strict=strict)
     prices = liquidation_prices(assessment, p, held, figures)

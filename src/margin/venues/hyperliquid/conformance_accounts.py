@@ -86,7 +86,7 @@ def _figures(mode: str, p: Parameters, inputs: Inputs, value: float | None) -> F
 
 def _hold(inputs: Inputs, side: Figures, reserved: Figures, p: Parameters) -> float:
     """What the perps side holds of the spot balance: as its ledger says, else what positions and orders commit."""
-    if _account_value(inputs) is not None:
+    if _account_value(inputs) is not None or inputs["account_mode"] == "standard":
         return side.at("account_value") + side.isolated_margin
     committed = reserved.at("transfer_required") * p.number("orders.buffer")
     if inputs["account_mode"] == "portfolio_margin":

@@ -59,7 +59,7 @@ class Figures:
         market, book = snapshot([account], time=NOW, listed=listed)
         regime = compose(mode, p, Options(without_leverage="maximum"))
         assessment = regime.assess(book, market)
-        step = p.number("rounding.step") if floor and "rounding.step" in p else None
+        step = p.number("rounding.step") if floor else None
         held = positions(assessment, step=step)
         return cls(assessment, p, held, pools(assessment, p, held=held))
 
