@@ -68,11 +68,14 @@ class Balances:
     account, currency : ndarray of int32, shape (n,)
         Codes into the book's accounts and currencies.
     amount : ndarray of float64, shape (n,), currency units, signed
+    loan : ndarray of float64, shape (n,), currency units, >= 0, or None
+        Borrowed and not taken off the amount. None: there are no loans.
     """
 
     account: Codes
     currency: Codes
     amount: Array
+    loan: Array | None = None
 
     def __len__(self) -> int:
         return len(self.account)
@@ -188,7 +191,7 @@ class Book:
                 held.number_or_none("leverage"),
                 _legs(held),
             ),
-            balances=Balances(owned_account, currency.codes, owned.number("amount")),
+            balances=Balances(owned_account, currency.codes, owned.number("amount"), _loans(owned)),
             orders=Orders(
                 ordered_account,
                 ordered_instrument,
@@ -313,6 +316,12 @@ class Book:
                 count=int(wrong.sum()),
                 hint=hint,
             )
+
+
+def _loans(table: Columns) -> Array | None:
+    """What is borrowed, 0 where nothing is said."""
+    loan = table.number_or_none("loan")
+    return None if loan is None else np.nan_to_num(loan, nan=0.0)
 
 
 def _legs(table: Columns) -> NDArray[np.int8] | None:

@@ -24,6 +24,32 @@ LEGS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Loans:
+    """What pools have borrowed, sorted by pool.
+
+    Attributes
+    ----------
+    pool, currency : ndarray of int32, shape (n_loans,)
+    amount : ndarray of float64, shape (n_loans,), currency units, > 0
+    """
+
+    pool: Codes
+    currency: Codes
+    amount: Array
+
+    @classmethod
+    def of(cls, loan: Array, currencies: Codes) -> Loans:
+        """Loans of pools 0, 1, ... by column, shape (n_pools, k); `currencies` is the code of each column."""
+        pool, column = np.nonzero(loan)
+        return cls(pool.astype(np.int32), currencies[column], loan[pool, column])
+
+    def of_pool(self, pool: int) -> Loans:
+        """Those of one pool, as pool 0."""
+        here = np.flatnonzero(self.pool == pool)
+        return Loans(np.zeros(len(here), dtype=np.int32), self.currency[here], self.amount[here])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Lines:
     """Net quantities by pool and row, sorted by pool and then by a model's rank of the rows.
 
@@ -41,6 +67,8 @@ class Lines:
         Leverage chosen, the lowest of the positions of a line; NaN where there is none.
     isolated : ndarray of bool, shape (n_pools,), or None
         Pools of single positions beside pools that share. None: there are none.
+    loans : Loans or None
+        What pools of whole accounts have borrowed. None: nothing.
     """
 
     pool: Codes
@@ -50,6 +78,7 @@ class Lines:
     leg: Legs | None = None
     leverage: Array | None = None
     isolated: NDArray[np.bool_] | None = None
+    loans: Loans | None = None
 
     def __len__(self) -> int:
         return len(self.pool)
@@ -80,6 +109,8 @@ class OrderLines:
     leg : ndarray of int8, shape (n_lines,), or None
     leverage : ndarray of float64, shape (n_lines,), or None
         As in `Lines`.
+    held_apart : ndarray of float64, shape (n_lines,), or None
+        Contracts, signed, that the account holds in the same row and leg in an isolated pool. None: nothing.
     """
 
     pool: Codes
@@ -93,6 +124,7 @@ class OrderLines:
     protected: NDArray[np.bool_]
     leg: Legs | None = None
     leverage: Array | None = None
+    held_apart: Array | None = None
 
     def __len__(self) -> int:
         return len(self.pool)
@@ -175,6 +207,7 @@ def group_orders(
     *,
     leg: Legs | None = None,
     leverage: Array | None = None,
+    held_apart: Array | None = None,
 ) -> OrderLines:
     """Sort orders by (pool, rank, leg, protection) and add up each side.
 
@@ -190,6 +223,8 @@ def group_orders(
     n_pools : int
     leg : ndarray of int8, shape (n_orders,), or None
     leverage : ndarray of float64, shape (n_orders,), or None
+    held_apart : ndarray of float64, shape (n_orders,), or None
+        The same for all orders of a line.
     """
     kind = 2 * (0 if leg is None else leg.astype(np.int32)) + protected
     minor = (2 * LEGS * rank[row] + kind).astype(np.int32)
@@ -214,6 +249,7 @@ def group_orders(
         protected=(kind[first] % 2).astype(np.bool_),
         leg=None if leg is None else (kind[first] // 2).astype(np.int8),
         leverage=None if leverage is None else _lowest(leverage[order], first),
+        held_apart=None if held_apart is None else held_apart[order][first],
     )
 
 
@@ -237,6 +273,16 @@ def held(lines: Lines, orders: OrderLines, rank: Codes) -> Array:
     keys, wanted = _keys(lines, rank), _keys(orders, rank)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     return np.where(keys[at] == wanted, lines.quantity[at], 0.0)
+
+
+def sums_of(key: Offsets, values: Array, wanted: Offsets) -> Array:
+    """Sum of the values with each wanted key, zero where there is none."""
+    known, place = np.unique(key, return_inverse=True)
+    if not len(known):
+        return np.zeros(len(wanted))
+    total = np.bincount(place, weights=values, minlength=len(known))
+    at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.where(known[at] == wanted, total[at], 0.0)
 
 
 def order_by(lines: Lines | OrderLines, rank: Codes) -> Offsets:

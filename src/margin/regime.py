@@ -15,7 +15,7 @@ from margin.assessment import Assessment, Results
 from margin.book import Book
 from margin.encoded import Encoded
 from margin.joined import JoinedPrepared, joined_results
-from margin.lines import Lines, OrderLines, group_lines, group_orders
+from margin.lines import LEGS, Lines, Loans, OrderLines, group_lines, group_orders, sums_of
 from margin.market import Market
 from margin.models.requirement import Model, Prepared
 from margin.params import Parameters
@@ -177,6 +177,8 @@ class Regime:
         lines = group_lines(
             pool, row, quantity, prepared.rank, len(partition), leg=leg, leverage=leverage, isolated=partition.isolated
         )
+        if holdings.loan is not None and self.pool.in_usd:  # pools of whole accounts come first: account and pool are the same
+            lines = replace(lines, loans=Loans.of(holdings.loan, holdings.currencies))
         order_lines = group_orders(
             partition.order_pool,
             holdings.order_row,
@@ -187,6 +189,7 @@ class Regime:
             len(partition),
             leg=holdings.order_leg,
             leverage=None if resting.leverage is None else resting.leverage[orders],
+            held_apart=_held_apart(holdings, partition, held.quantity[positions], len(market)),
         )
         return holdings, partition, lines, order_lines
 
@@ -240,6 +243,19 @@ def _shocked_collateral(
     account, column = np.nonzero((equity != 0) & shocked[holdings.currencies])
     row = len(market) + holdings.currencies[column]
     return account.astype(np.int32), row.astype(np.int32), equity[account, column]
+
+
+def _held_apart(holdings: Holdings, partition: Partition, quantity: Array, n: int) -> Array | None:
+    """What the account of each order holds in its instrument and leg in an isolated pool; None where there is no such pool."""
+    if partition.isolated is None:
+        return None
+
+    def key(account: Codes, row: Codes, leg: NDArray[np.int8] | None) -> NDArray[np.int64]:
+        return (account.astype(np.int64) * n + row) * LEGS + (0 if leg is None else leg)
+
+    alone = partition.isolated[partition.position_pool]
+    apart = key(holdings.account, holdings.row, holdings.leg)[alone]
+    return sums_of(apart, quantity[alone], key(holdings.order_account, holdings.order_row, holdings.order_leg))
 
 
 def _inside_band(price: Array, row: Codes, market: Market) -> Array:

@@ -231,7 +231,19 @@ _POSITIONS = Table(
 
 _BALANCES = Table(
     "balances",
-    (_ACCOUNT, Column("currency", "text", "the currency"), Column("amount", "number", "signed", "currency units")),
+    (
+        _ACCOUNT,
+        Column("currency", "text", "the currency"),
+        Column("amount", "number", "signed", "currency units"),
+        _optional(
+            "loan",
+            "number",
+            "borrowed, interest included, and not taken off the amount, where the rules margin loans on their own",
+            "currency units",
+            rule="non_negative",
+            nullable=True,
+        ),
+    ),
     key=("account", "currency"),
 )
 

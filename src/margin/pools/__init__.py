@@ -6,6 +6,7 @@ from margin.pools.holdings import Holdings, Partition, Pool, PoolValue
 from margin.pools.isolated import IsolatedPool
 from margin.pools.partly_isolated import PartlyIsolated
 from margin.pools.segregated import SegregatedPool
+from margin.pools.shared_only import SharedOnly
 
 __all__ = [
     "Collateral",
@@ -18,4 +19,5 @@ __all__ = [
     "Pool",
     "PoolValue",
     "SegregatedPool",
+    "SharedOnly",
 ]

@@ -48,14 +48,17 @@ class CrossPool:
         option_value = holdings.by_currency(holdings.option_value, market)
         settled = holdings.balance + unrealised
         equity = settled + option_value
-        counted = equity if collateral.counts_option_value else settled
+        counted = _parts(equity if collateral.counts_option_value else settled, unrealised, holdings.loan, collateral)
         worth = market.usd[holdings.currencies]
         names = [market.currencies[c] for c in holdings.currencies]
         priced = worth if collateral.priced_in == "money" else _at_usd_price(worth, names, market)
-        maintenance = _sum(collateral.discounted(counted, names, collateral.haircut), priced)
-        initial = maintenance
-        if collateral.initial_haircut is not None:
-            initial = _sum(collateral.discounted(counted, names, collateral.initial_haircut), priced)
+
+        def collateral_value(*, initial: bool) -> Array:
+            discounted = [collateral.discounted(part, names, worth, initial=initial) for part in counted]
+            return _sum(sum(discounted[1:], discounted[0]), priced)
+
+        maintenance = collateral_value(initial=False)
+        initial = collateral_value(initial=True) if collateral.initial_differs else maintenance
         return PoolValue(
             equity=_sum(equity, worth),
             initial_collateral=initial,
@@ -63,6 +66,13 @@ class CrossPool:
             unrealised=_sum(unrealised, worth),
             option_value=_sum(option_value, worth),
         )
+
+
+def _parts(counted: Array, unrealised: Array, loan: Array | None, collateral: Collateral) -> list[Array]:
+    """What is discounted together and what on its own, by currency; the parts add up to what counts."""
+    alone = [-loan] if "loans" in collateral.apart and loan is not None else []
+    alone += [unrealised] if "unrealised" in collateral.apart else []
+    return [counted - sum(alone), *alone] if alone else [counted]
 
 
 def _at_usd_price(worth: Array, names: Sequence[str], market: Market) -> Array:

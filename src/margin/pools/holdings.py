@@ -40,6 +40,9 @@ class Holdings:
     column : ndarray of int32, shape (n_currencies,)
         Column of each currency of the market, -1 where it has none.
     balance : ndarray of float64, shape (n_accounts, k)
+        Less what is borrowed.
+    loan : ndarray of float64, shape (n_accounts, k), or None
+        What is borrowed, >= 0. None: there are no loans.
     has_balance : ndarray of bool, shape (n_accounts, k)
     """
 
@@ -56,6 +59,7 @@ class Holdings:
     currencies: Codes
     column: Codes
     balance: Array
+    loan: Array | None
     has_balance: Flags
 
     def only(self, positions: Flags, orders: Flags) -> Holdings:
