@@ -39,8 +39,7 @@ class WorseSideValues:
         inverse, option = rows.padded(market.inverse), rows.padded(is_option(market))
 
         def amount(orders: OrderLines, position: Array, n_pools: int) -> dict[str, Array]:
-            row = orders.row
-            _check(orders, option, rows)
+            row, leverage = orders.row, _leverage(orders, option, rows)
             held = position if orders.held_apart is None else position + orders.held_apart
             value = held * at_mark[row]
             buys = size[row] * np.where(inverse[row], orders.buy_inverse, orders.buy_cost)
@@ -48,13 +47,13 @@ class WorseSideValues:
             leg = np.zeros(len(row), dtype=np.int8) if orders.leg is None else orders.leg
             worse = np.maximum(np.abs(value + buys), np.abs(value - sells))
             worse = np.where(leg == LONG, np.abs(value) + buys, np.where(leg == SHORT, np.abs(value) + sells, worse))
-            more = np.divide(worse - np.abs(value), orders.leverage, out=np.zeros(len(row)), where=worse > np.abs(value))
-            return {"open_orders": pool_sums(orders.pool, more, n_pools)}
+            return {"open_orders": pool_sums(orders.pool, (worse - np.abs(value)) / leverage, n_pools)}
 
         return amount
 
 
-def _check(orders: OrderLines, option: NDArray[np.bool_], rows: UsedRows) -> None:
+def _leverage(orders: OrderLines, option: NDArray[np.bool_], rows: UsedRows) -> Array:
+    """Leverage of each order line; raises `DataError` where there is none, and for options."""
     wrong = np.flatnonzero(option[orders.row])
     if len(wrong):
         name = rows.market.instruments[int(orders.row[wrong[0]])]
@@ -75,3 +74,4 @@ def _check(orders: OrderLines, option: NDArray[np.bool_], rows: UsedRows) -> Non
             count=len(bare),
             hint="Give the leverage chosen for it on its orders.",
         )
+    return np.zeros(0) if orders.leverage is None else orders.leverage
