@@ -42,7 +42,7 @@ class SharedOnly:
             If a position has collateral of its own.
         """
         assigned = holdings.isolated_collateral
-        wrong = np.flatnonzero(~np.isnan(assigned)) if assigned is not None else ()
+        wrong = np.flatnonzero(~np.isnan(assigned)) if assigned is not None else np.zeros(0, dtype=np.int64)
         if len(wrong):
             raise DataError(
                 f"a position in {market.instruments[int(holdings.row[wrong[0]])]!r} has collateral of its own, which this mode "

@@ -50,7 +50,8 @@ class BracketTable:
     ----------
     symbol : str
     floor : tuple of float
-        Lower bound of each bracket, ascending from 0; margin asset (USD-M) or coin (COIN-M). A bound belongs to the bracket below.
+        Lower bound of each bracket, ascending from 0; margin asset (USD-M) or coin (COIN-M). A bound belongs to the bracket
+        below.
     rate : tuple of float
         Maintenance rate, fraction.
     amount : tuple of float
@@ -174,8 +175,8 @@ def given_brackets(payload: object, *, tolerance: float | None = None) -> dict[s
     Parameters
     ----------
     payload : list or mapping
-        As /fapi/v1/leverageBracket, /dapi/v1 (by pair) or /dapi/v2 (by symbol), or the Portfolio Margin endpoints give it: one symbol
-        or a list of them. ``notionalCoef`` is applied.
+        As /fapi/v1/leverageBracket, /dapi/v1 (by pair) or /dapi/v2 (by symbol), or the Portfolio Margin endpoints give it: one
+        symbol or a list of them. ``notionalCoef`` is applied.
     tolerance : float, optional
         Refuse tables whose ``cum`` is further from the recursion; by default the venue's own amounts are taken as they are.
 
@@ -242,12 +243,12 @@ def stored_tables(path: str | os.PathLike[str]) -> list[BracketTable]:
         Naming row, column and value.
     """
     file = Path(path)
-    opened = gzip.open(file, "rt", encoding="utf-8") if file.suffix == ".gz" else file.open(encoding="utf-8")
+    content = file.read_bytes()
+    text = (gzip.decompress(content) if file.suffix == ".gz" else content).decode()
     by_symbol: dict[str, list[Fields]] = {}
-    with opened as text:
-        for number, row in enumerate(csv.DictReader(text)):
-            fields = Fields(row, f"{file.name}[{number}]")
-            by_symbol.setdefault(fields.text("symbol"), []).append(fields)
+    for number, row in enumerate(csv.DictReader(text.splitlines())):
+        fields = Fields(row, f"{file.name}[{number}]")
+        by_symbol.setdefault(fields.text("symbol"), []).append(fields)
     tables = []
     for symbol, rows in by_symbol.items():
         rows.sort(key=lambda row: row.number("bracket"))

@@ -102,7 +102,7 @@ def pm_pro_account_rows(inputs: Inputs) -> Outputs:
 
 
 def pm_account_ratios(inputs: Inputs) -> Outputs:
-    """uniMMR and available balance, each where its margin is given."""
+    """UniMMR and available balance, each where its margin is given."""
     equity, out = inputs["account_equity_usd"], {}
     if "account_maintenance_margin_usd" in inputs:
         out["uni_mmr"] = ratios.uni_mmr(equity, inputs["account_maintenance_margin_usd"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from margin.book import Book
@@ -59,10 +60,7 @@ def _position(
         **vectors.bracket(OTHER, 0.0, -other_margin),
     }
     regime = vectors.regime(mode, given)
-    market = vectors.market(
-        [contract, Contract(symbol=OTHER, base=contract.base, asset=contract.asset, mark=contract.mark, inverse=contract.inverse)],
-        {},
-    )
+    market = vectors.market([contract, replace(contract, symbol=OTHER)], {})
     leverage = inputs.get("leverage", 1.0)
     place: Any = {"asset": contract.asset, "mark": contract.mark}
     alone = regime.assess(_book(quantity, entry, leverage, **place, wallet=0.0), market).columns()
@@ -239,7 +237,8 @@ def asset_index_rates(inputs: Inputs) -> Outputs:
 def multi_assets_collateral_value(inputs: Inputs) -> Outputs:
     """Collateral value of a balance."""
     asset, value = inputs["asset"], float(inputs["market_value_usd"])
-    given = {f"multi_assets.{asset}.bid_buffer": 1 - float(inputs["collateral_value_ratio"]), f"multi_assets.{asset}.ask_buffer": 0.0}
+    buffers = {"bid": 1 - float(inputs["collateral_value_ratio"]), "ask": 0.0}
+    given = {f"multi_assets.{asset}.{side}_buffer": value for side, value in buffers.items()}
     regime = vectors.regime("usdm_multi", given)
     result = regime.assess(vectors.wallet({asset: value}, {}), vectors.market([], {asset: 1.0}))
     return {"collateral_value_usd": float(result.results.maintenance_collateral[0])}

@@ -1,4 +1,4 @@
-"""USD-M and COIN-M futures: maintenance by brackets, initial margin by leverage, orders by their worse side; multi-assets collateral."""
+"""USD-M and COIN-M futures: maintenance by brackets, initial margin by leverage; multi-assets collateral."""
 
 from __future__ import annotations
 

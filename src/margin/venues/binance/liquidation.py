@@ -1,8 +1,8 @@
-"""Liquidation prices of futures by the venue's formula: one contract moves, everything else of its pool stands at its mark.
+"""Liquidation prices of futures by the venue's formula: one contract moves, all else of its pool stands at its mark.
 
-In ``u``, the price of a linear contract or one over that of an inverse one, margin balance less maintenance margin is linear within a
-bracket, so every bracket has one candidate; those whose notional lies in their bracket count. Legs of one symbol in a shared pool have
-one price together.
+In ``u``, the price of a linear contract or one over that of an inverse one, margin balance less maintenance margin is linear
+within a bracket, so every bracket has one candidate; those whose notional lies in their bracket count. Legs of one symbol in a shared
+pool have one price together.
 """
 
 from __future__ import annotations
@@ -115,10 +115,10 @@ class PoolPrices(NamedTuple):
 
 
 def of_assessment(assessment: Assessment) -> list[PoolPrices]:
-    """Liquidation prices of every symbol of every pool of futures accounts, one by one: for single accounts, not for exchanges.
+    """Liquidation prices of every symbol of every pool of futures accounts, one by one: for single accounts.
 
-    In multi-assets mode the contract itself counts one to one in its margin asset, and everything else over that asset's ask rate, as
-    the printed formula has it.
+    In multi-assets mode the contract itself counts one to one in its margin asset, and everything else over that asset's ask
+    rate, as the printed formula has it.
 
     Raises
     ------

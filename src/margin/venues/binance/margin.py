@@ -82,7 +82,8 @@ def asset_tiers(p: Parameters, section: str = "cross_margin", table: str = "tier
 
     def tiers(asset: str) -> DiscountTiers:
         own = f"{section}.asset.{asset}"
-        name = f"{section}.{table}.{p.number(f'{own}.{table}'):g}" if f"{own}.{table}" in p else own
+        ranked = f"{own}.{table}" in p and f"{own}.floor" not in p
+        name = f"{section}.{table}.{p.number(f'{own}.{table}'):g}" if ranked else own
         return DiscountTiers(p.numbers(f"{name}.floor"), p.numbers(f"{name}.ratio"))
 
     return {asset: tiers(asset) for asset in p.names(f"{section}.asset")}
@@ -127,7 +128,7 @@ def _wallet(p: Parameters, loans: LoanMargin) -> WithLoans:
     """A wallet of spot assets and loans; contracts stand in other wallets."""
 
     def refuse(symbol: str) -> NoReturn:
-        message = f"{symbol} is a contract, and a margin wallet holds none. Margin it in a mode for futures or in Portfolio Margin."
+        message = f"{symbol} is a contract, and a margin wallet holds none. Choose a mode for futures or Portfolio Margin."
         raise ParameterError(message, name="mode", scope=p.as_of.isoformat())
 
     model = StandardModel(

@@ -79,7 +79,7 @@ def order_margin(p: Parameters, coin: str, order: OptionOrder) -> float:
 
         fee           = min(index * unit * rate, cap * price)
         buy to open   = (price + fee) * quantity
-        buy to close  = max((price + fee) * quantity - quantity / |position| * min(share of the margin balance, position margin), 0)
+        buy to close  = max((price + fee) * quantity - quantity / |position| * min(share of balance, position margin), 0)
         sell to open  = (max(minimum * S * U, max(initial * S - otm, minimum * S) * U + mark - price) + fee) * quantity
         sell to close = 0
 

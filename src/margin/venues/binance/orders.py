@@ -28,7 +28,13 @@ class OrderCost:
 
 
 def order_cost(
-    *, side: Literal["long", "short"], quantity: float, price: float, mark: float, leverage: float, contract_usd: float | None = None
+    *,
+    side: Literal["long", "short"],
+    quantity: float,
+    price: float,
+    mark: float,
+    leverage: float,
+    contract_usd: float | None = None,
 ) -> OrderCost:
     """Cost of a limit order to open.
 

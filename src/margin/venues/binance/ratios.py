@@ -69,7 +69,7 @@ def margin_ratios(assessment: Assessment) -> Array:
 
 
 def uni_mmrs(assessment: Assessment, *, open_loss: float | Array = 0) -> Array:
-    """uniMMR of every account in portfolio margin, shape (n_rows,).
+    """UniMMR of every account in portfolio margin, shape (n_rows,).
 
     Parameters
     ----------
@@ -88,7 +88,8 @@ def liabilities(assessment: Assessment) -> Array:
     if owned.loan is None:
         return np.zeros(len(assessment))
     worth = owned.loan * market.usd[assessment.encoded.currency_row[owned.currency]] * market.money_usd
-    return np.bincount(owned.account, weights=worth, minlength=len(assessment))[assessment.results.account]
+    owed: Array = np.bincount(owned.account, weights=worth, minlength=len(assessment.book)).astype(np.float64, copy=False)
+    return owed[assessment.results.account]
 
 
 def margin_levels(assessment: Assessment) -> Mapping[str, Array]:

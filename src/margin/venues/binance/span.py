@@ -1,8 +1,8 @@
 """Portfolio Margin Pro SPAN: the published combination, over a scenario model whose every number is the user's.
 
-Published: the maintenance margin is the sum over one risk unit per underlying, plus margin loans, plus the rest. Not published: moves
-of prices and volatilities, repricing, contingencies, what nets. Nothing of that is shipped; every ``span.*`` parameter is asked for by
-name.
+Published: the maintenance margin is the sum over one risk unit per underlying, plus margin loans, plus the rest. Not published:
+moves of prices and volatilities, repricing, contingencies, what nets. Nothing of that is shipped; every ``span.*`` parameter is
+asked for by name.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def span_model(p: Parameters) -> WithLoans:
     """Worst loss of each underlying over a grid of price and volatility moves; margin loans beside it.
 
     Parameters of the user: ``span.steps``, ``span.vol`` (of "up", "same", "down"), ``span.short_power``, ``span.long_power``,
-    ``span.reference_days``, ``span.least_days``, ``span.spot_nets``, and for each coin ``span.coin.<coin>.price_range``, ``.vol_up``,
-    ``.vol_down``, ``.least_vol_up``.
+    ``span.reference_days``, ``span.least_days``, ``span.spot_nets``, and for each coin ``span.coin.<coin>.price_range``,
+    ``.vol_up``, ``.vol_down``, ``.least_vol_up``.
     """
 
     def of_coin(name: str) -> ByName:
