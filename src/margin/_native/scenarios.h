@@ -110,34 +110,41 @@ static double lowest_plain(int64_t n_scenarios, const double *restrict profit, c
 #if VECTOR_LANES > 1
 typedef int64_t places __attribute__((vector_size(VECTOR_LANES * 8)));
 
-/* Each lane keeps its lowest value and where it stood; both arrays may be read up to the padded width. */
+/* Each lane keeps its lowest value and where it stood; both arrays may be read up to the padded width. Lanes beyond the last
+ * scenario count as infinite. The lowest of the lanes is found without branches, which would be guessed wrong. */
 static double lowest(int64_t n_scenarios, const double *restrict profit, const double *restrict relief,
                      int32_t *restrict scenario)
 {
     lanes best;
-    places where = {0}, is_nan = {0};
-    for (int k = 0; k < VECTOR_LANES; ++k)
+    places where = {0}, is_nan = {0}, lane;
+    for (int k = 0; k < VECTOR_LANES; ++k) {
         best[k] = INFINITY;
+        lane[k] = k;
+    }
     for (int64_t s = 0; s < n_scenarios; s += VECTOR_LANES) {
-        lanes value = *(const vector *)(profit + s) + *(const vector *)(relief + s);
-        for (int64_t k = n_scenarios - s; k < VECTOR_LANES; ++k)
-            value[k] = INFINITY;
-        const places less = value < best;
+        const lanes sum = *(const vector *)(profit + s) + *(const vector *)(relief + s);
+        const places outside = lane >= lane - lane + (n_scenarios - s);
+        const lanes value = (lanes)((outside & (places)(lanes){0}) | (~outside & (places)sum));
+        const places less = (value < best) & ~outside;
         best = (lanes)((less & (places)value) | (~less & (places)best));
         where = (less & (where - where + s)) | (~less & where);
         is_nan |= value != value;
     }
     int64_t any = 0;
-    for (int k = 0; k < VECTOR_LANES; ++k)
+    double least = INFINITY;
+    for (int k = 0; k < VECTOR_LANES; ++k) {
         any |= is_nan[k];
+        least = best[k] < least ? best[k] : least;
+    }
     if (any)
         return lowest_plain(n_scenarios, profit, relief, scenario);
-    int first = 0;
-    for (int k = 1; k < VECTOR_LANES; ++k)
-        if (best[k] < best[first] || (best[k] == best[first] && where[k] + k < where[first] + first))
-            first = k;
-    *scenario = (int32_t)(where[first] + first);
-    return best[first];
+    int64_t first = INT64_MAX;
+    for (int k = 0; k < VECTOR_LANES; ++k) {
+        const int64_t place = best[k] == least ? where[k] + k : INT64_MAX;
+        first = place < first ? place : first;
+    }
+    *scenario = (int32_t)first;
+    return least;
 }
 #else
 #define lowest lowest_plain

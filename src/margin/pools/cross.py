@@ -51,7 +51,7 @@ class CrossPool:
         counted = _parts(equity if collateral.counts_option_value else settled, unrealised, holdings.loan, collateral)
         worth = market.usd[holdings.currencies]
         names = [market.currencies[c] for c in holdings.currencies]
-        priced = worth if collateral.priced_in == "money" else _at_usd_price(worth, names, market)
+        priced = self.prices(holdings, market, collateral)
 
         def collateral_value(*, initial: bool) -> Array:
             discounted = [collateral.discounted(part, names, worth, initial=initial) for part in counted]
@@ -66,6 +66,12 @@ class CrossPool:
             unrealised=_sum(unrealised, worth),
             option_value=_sum(option_value, worth),
         )
+
+    def prices(self, holdings: Holdings, market: Market, collateral: Collateral) -> Array:
+        """What one unit of each currency of the holdings counts for before its haircut, in the pool's money."""
+        worth = market.usd[holdings.currencies]
+        names = [market.currencies[c] for c in holdings.currencies]
+        return worth if collateral.priced_in == "money" else _at_usd_price(worth, names, market)
 
 
 def _parts(counted: Array, unrealised: Array, loan: Array | None, collateral: Collateral) -> list[Array]:
