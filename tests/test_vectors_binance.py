@@ -199,7 +199,8 @@ def test_cross_margin_pro(floors: list[float], assets: float, owed: float, ratio
     rows = [{"floor": f, "mmr": m, "imr": i} for f, m, i in zip(floors, mmr, imr, strict=True)]
     coins = {"assets": {"BTC": assets / price}, "liabilities": {"BTC": owed / price}}
     given = {} if ratio is None else {"collateral_ratio": ratio}
-    out = run("cross_margin_pro_account", quote_currency="USDT", liability_tiers={"BTC": rows}, index_price={"BTC": price}, **coins, **given)
+    head = {"quote_currency": "USDT", "liability_tiers": {"BTC": rows}, "index_price": {"BTC": price}}
+    out = run("cross_margin_pro_account", **head, **coins, **given)
 
     def progressive(value: float, rate: list[float]) -> float:
         bounds = zip(floors, [*floors[1:], math.inf], rate, strict=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from margin.book import Book
 from margin.venues.binance import multi_assets, ratios, vectors
 from margin.venues.binance.brackets import BracketTable, maintenance_amounts
-from margin.venues.binance.liquidation import Leg, liquidation_prices
+from margin.venues.binance.liquidation import Leg, liquidation_price
 from margin.venues.binance.orders import order_cost
 from margin.venues.binance.vectors import ACCOUNT, NONE, Contract, Inputs, Outputs
 
@@ -90,8 +90,8 @@ def _pool(regime: Regime, book: Book, market: Market, *, isolated: bool) -> Outp
 
 def _price(inputs: Inputs, contract: Contract, quantity: float, entry: float, balance: float) -> float:
     table = BracketTable(SYMBOL, (0.0,), (float(inputs["mmr"]),), (float(inputs["cum"]),)).rates
-    prices = liquidation_prices([Leg(quantity * contract.size, entry, table, contract.inverse)], balance)
-    return prices[0] if prices else 0.0
+    leg = Leg(size=quantity * contract.size, entry=entry, table=table)
+    return liquidation_price([leg], balance=balance, mark=contract.mark, inverse=contract.inverse).shown
 
 
 def _wallet(inputs: Inputs, profit: float, other_profit: float, quantity: float, entry: float | None) -> float | None:

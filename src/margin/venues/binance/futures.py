@@ -37,7 +37,8 @@ def futures_model(p: Parameters, *, markup: ByName | None = None) -> StandardMod
 def no_options(p: Parameters) -> ReducedShareMargin:
     """Options stand in wallets of their own."""
 
-    def refuse(coin: str) -> NoReturn:
+    def refuse(unit: str) -> NoReturn:
+        coin = unit.partition("_")[0]
         message = f"options of {coin} are not part of this mode. Margin them in the mode 'options'."
         raise ParameterError(message, name=f"option.{coin}", scope=p.as_of.isoformat())
 
