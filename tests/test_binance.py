@@ -8,7 +8,7 @@ import pytest
 from margin import Book, venues
 from margin.errors import DataError, ParameterError
 from margin.models.rates import RateTable
-from margin.venues.binance import brackets, liquidation, multi_assets, options, ratios
+from margin.venues.binance import brackets, liquidation, multi_assets, options, ratios, transfers
 from margin.venues.binance import margin as wallets
 from margin.venues.binance import portfolio_margin as pm
 from margin.venues.binance.rules import MODES, parameters, regime
@@ -151,7 +151,8 @@ def test_multi_assets_values_down_and_requires_up():
     assert result.results.equity[0] == pytest.approx(50_000 - 1_000 - 2_000)
     assert result.initial_margin[0] == pytest.approx(10_000 * 1.01)
     assert result.maintenance_margin[0] == pytest.approx(100_000 * 0.004 * 1.01)
-    rates = {a: multi_assets.AssetRates.of(p, bid_buffer=b, ask_buffer=b) for a, p, b in (("USDT", 1, 0.01), ("BTC", 50_000, 0.05))}
+    buffers = (("USDT", 1, 0.01), ("BTC", 50_000, 0.05))
+    rates = {a: multi_assets.AssetRates.of(p, bid_buffer=b, ask_buffer=b) for a, p, b in buffers}
     figures = {
         "USDT": multi_assets.AssetFigures(wallet_balance=-1_000, unrealised_profit=-2_000, maintenance_margin=400),
         "BTC": multi_assets.AssetFigures(wallet_balance=1),
@@ -337,10 +338,13 @@ def option_market():
 
 def test_short_options_by_formula_long_ones_free():
     held = Book.of(
-        positions={"account": ["a", "a", "b"], "instrument": ["BTC-260626-60000-C", "BTC-260626-45000-P"] * 1 + ["BTC-260626-60000-C"],
-                   "quantity": [-2.0, -1.0, 5.0]},
+        positions={
+            "account": ["a", "a", "b"],
+            "instrument": ["BTC-260626-60000-C", "BTC-260626-45000-P", "BTC-260626-60000-C"],
+            "quantity": [-2.0, -1.0, 5.0],
+        },
         balances={"account": ["a", "b"], "currency": ["USDT"] * 2, "amount": [50_000.0, 1.0]},
-    )  # fmt: skip
+    )
     result = regime("options", as_of=DAY).assess(held, option_market())
     call = 2 * (max(0.15 * 50_000 - 10_000, 0.10 * 50_000) + 700), 2 * (max(0.075 * 50_000 - 10_000, 0.05 * 50_000) + 700)
     put = max(0.15 * 50_000 - 5_000, 5_000) + 900, max(0.075 * 50_000 - 5_000, 2_500) + 900
@@ -368,6 +372,27 @@ def test_margin_of_option_orders():
 
 def test_auto_exchange_splits_by_value():
     assert multi_assets.auto_exchange_split(100, {"BTC": 30.0, "ETH": 10.0, "X": -5.0}) == {"BTC": 75, "ETH": 25}
+
+
+def test_when_auto_exchange_and_calls_are_due():
+    p = parameters(DAY, params=()).with_({"margin.leverage": 5}, source="test")
+    due = [multi_assets.auto_exchange_due(p, level="regular", asset="USDT", wallet_balance=b) for b in (-5_000, -5_000.01)]
+    assert due == [False, True]
+    with pytest.raises(ParameterError, match=r"auto_exchange\.threshold\.vip1\.ETH has no value"):
+        multi_assets.auto_exchange_due(p, level="vip1", asset="ETH", wallet_balance=-1)
+    classic = [ratios.margin_level_status(v, p, pro=False) for v in (1.17, 1.16, 1.1)]
+    assert classic == ["NORMAL", "MARGIN_CALL", "FORCE_LIQUIDATION"]
+    assert [ratios.margin_level_status(v, p, pro=True) for v in (1.5, 1.4, 1.0)] == classic
+
+
+def test_what_may_be_moved():
+    wallet = transfers.CrossWallet(balance=1_000, unrealised=-100, initial=300, maintenance=50, isolated_orders=20)
+    assert (wallet.available, wallet.removable, wallet.addable) == (580, 580, 580)
+    gains = transfers.CrossWallet(balance=1_000, unrealised=500, initial=300, maintenance=50)
+    assert (gains.available, gains.removable, gains.addable) == (1_200, 950, 950)
+    short = {"quantity": -2, "mark": 90, "entry": 100, "leverage": 10}
+    assert transfers.removable_from_isolated(wallet=30, maintenance=5, **short) == 25
+    assert transfers.removable_from_isolated(wallet=10, maintenance=1, **{**short, "mark": 110}) == 0
 
 
 def test_options_and_futures_keep_to_their_modes():

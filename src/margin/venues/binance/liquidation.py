@@ -90,8 +90,7 @@ def liquidation_prices(assessment: Assessment) -> dict[str, Any]:
     """Liquidation prices of every symbol of every pool of futures accounts, as columns.
 
     ``row`` (of the assessment), ``instrument``, ``mark``, ``below`` and ``above`` (nan where there is none). In multi-assets mode
-    the contract itself counts one to one in its margin asset, and everything else over that asset's ask rate, as the printed formula
-    has it.
+    the contract itself counts one to one in its margin asset, and everything else over that asset's ask rate, as printed.
 
     Raises
     ------

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from margin.params import Parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,21 @@ def available_in(available_usd: float, rates: AssetRates) -> float:
 def auto_exchanged(negative_balance: float, haircut: float) -> float:
     """Value of the asset that is sold to fill a negative balance, in units of that balance: ``|balance| / (1 - haircut)``."""
     return max(-negative_balance, 0.0) / (1 - haircut)
+
+
+def auto_exchange_due(p: Parameters, *, level: str, asset: str, wallet_balance: float) -> bool:
+    """Whether a wallet is so far below zero that other assets are sold to fill it.
+
+    Parameters
+    ----------
+    p : Parameters
+    level : {"regular", "vip1", "others"}
+    asset : str
+        Raises `ParameterError` for assets whose threshold is not published.
+    wallet_balance : float
+        In the asset.
+    """
+    return wallet_balance < -p.number(f"auto_exchange.threshold.{level}.{asset}")
 
 
 def auto_exchange_split(value: float, positive: Mapping[str, float]) -> dict[str, float]:

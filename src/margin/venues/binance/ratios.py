@@ -56,6 +56,18 @@ def uni_mmr_status(value: float, p: Parameters) -> str:
     return BANKRUPTED
 
 
+def margin_level_status(level: float, p: Parameters, *, pro: bool) -> str:
+    """Status of a margin level: FORCE_LIQUIDATION at or below its bound, MARGIN_CALL at or below that of a call (Pro: below it).
+
+    Cross Margin Classic takes the bounds of the account's leverage, ``margin.leverage``.
+    """
+    section = "cross_margin.pro" if pro else f"cross_margin.classic.{p.number('margin.leverage'):g}x"
+    call = p.number(f"{section}.call")
+    if level <= p.number(f"{section}.liquidation"):
+        return LIQUIDATION
+    return MARGIN_CALL if level < call or (level == call and not pro) else NORMAL
+
+
 def available(equity: float, initial: float) -> float:
     """Portfolio margin: what is left for orders and loans; futures show it only as far as it is above zero."""
     return equity - initial
