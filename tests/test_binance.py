@@ -7,6 +7,7 @@ import pytest
 
 from margin import Book, venues
 from margin.errors import DataError, ParameterError
+from margin.liquidation import liquidation_prices as margin_prices
 from margin.models.rates import RateTable
 from margin.venues.binance import brackets, liquidation, multi_assets, options, ratios, transfers
 from margin.venues.binance import margin as wallets
@@ -113,6 +114,24 @@ def test_isolated_legs_have_pools_and_prices_of_their_own():
     assert alone == [pytest.approx(45_000 / (1 - 0.004))]
     above = prices["above"][~np.isnan(prices["above"])]
     assert above == pytest.approx([(9_000 + 100_000) / (2 * 1.004)])
+
+
+def test_the_general_solver_says_the_same():
+    legs = [
+        (BTC, 20.0, 49_000.0, 10.0, {"side": "long"}),
+        (BTC, -10.0, 51_000.0, 10.0, {"side": "short"}),
+        ("ETHUSDT", -3.0, 2_000.0, 10.0, {"isolated": 700.0}),
+        (INVERSE, -500, 50_000.0, 10.0),
+    ]
+    result = regime("usdm_single", as_of=DAY).assess(book(legs, {"USDT": 60_000.0, "BTC": 0.2}), futures())
+    own = liquidation.liquidation_prices(result)
+    named = zip(own["instrument"].to_list(), own["below"], own["above"], strict=True)
+    want = {name: (below, above) for name, below, above in named}
+    for follows in (True, False):
+        general = margin_prices(result, index_follows=follows).columns()
+        assert len(general["below"]) == 4
+        for name, *prices in zip(general["instrument"].to_list(), general["below"], general["above"], strict=True):
+            assert prices == pytest.approx(want[name], nan_ok=True)
 
 
 def test_orders_count_by_their_worse_side_at_their_own_prices():

@@ -18,7 +18,7 @@ from margin.liquidation.moves import Moves, check_options, futures_of, of_instru
 from margin.liquidation.prices import SPAN, nearest_changes, powers
 from margin.models.requirement import Prepared
 from margin.models.standard import PreparedStandard
-from margin.pools import CrossPool, Holdings, IsolatedPool, Partition, SegregatedPool
+from margin.pools import CrossPool, Holdings, IsolatedPool, Partition, PartlyIsolated, SegregatedPool
 from margin.regime import Regime
 
 if TYPE_CHECKING:
@@ -223,7 +223,9 @@ def _standard(regime: Regime, prepared: Prepared) -> PreparedStandard:
     if not isinstance(prepared, PreparedStandard):
         message = f"{regime.name}: liquidation prices are known for standard models, not for {type(regime.model).__name__}"
         raise ParameterError(message, name="model", scope=regime.name)
-    if not isinstance(regime.pool, CrossPool | SegregatedPool | IsolatedPool):
+    pool = regime.pool
+    shared = pool.shared if isinstance(pool, PartlyIsolated) and isinstance(pool.shared, SegregatedPool) else pool
+    if not isinstance(shared, CrossPool | SegregatedPool | IsolatedPool):
         message = f"{regime.name}: liquidation prices are known for isolated, segregated and cross pools, not for {regime.pool!r}"
         raise ParameterError(message, name="pool", scope=regime.name)
     collateral = regime.collateral
