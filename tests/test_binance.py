@@ -13,7 +13,7 @@ from margin.venues.binance import brackets, liquidation, multi_assets, options, 
 from margin.venues.binance import margin as wallets
 from margin.venues.binance import portfolio_margin as pm
 from margin.venues.binance.rules import MODES, parameters, regime
-from margin.venues.binance.vectors import Contract, market
+from margin.venues.binance.vectors import Contract, bracket, market
 
 DAY = "2026-06-01"
 NONE = float("nan")
@@ -114,6 +114,20 @@ def test_isolated_legs_have_pools_and_prices_of_their_own():
     assert alone == [pytest.approx(45_000 / (1 - 0.004))]
     above = prices["above"][~np.isnan(prices["above"])]
     assert above == pytest.approx([(9_000 + 100_000) / (2 * 1.004)])
+
+
+def test_the_worked_example_of_two_positions():
+    """Help page b3c689c1f50a44cabb3a84e663b81d93: 1,153.26 for the long ETH beside a long BTC."""
+    given = {**bracket(BTC, 0.025, 16_300.0), **bracket("ETHUSDT", 0.1, 135_365.0)}
+    contracts = [
+        Contract(symbol=BTC, base="BTC", asset="USDT", mark=31_967.27),
+        Contract(symbol="ETHUSDT", base="ETH", asset="USDT", mark=1_335.18),
+    ]
+    held = book([(BTC, 109.488, 32_481.98, 20), ("ETHUSDT", 3_683.979, 1_456.84, 20)], {"USDT": 1_535_443.01})
+    result = regime("usdm_single", as_of=DAY, given=given).assess(held, market(contracts, {}))
+    prices = liquidation.liquidation_prices(result)
+    below = dict(zip(prices["instrument"].to_list(), prices["below"], strict=True))
+    assert below["ETHUSDT"] == pytest.approx(1_153.26, abs=0.005)
 
 
 def test_the_general_solver_says_the_same():

@@ -140,7 +140,8 @@ def liquidation_prices(
     Parameters
     ----------
     assessment : Assessment
-        Of a regime with a standard model and an isolated, segregated or cross pool.
+        Of a regime with a standard model and an isolated, segregated or cross pool; segregated pools may have isolated positions
+        beside them.
     by : {"instrument", "underlying"}
         What moves: the mark of one future or perpetual (and its index price); or, by one common factor, the marks and index
         prices of all futures and perpetuals of a coin and, where pools count in one money, the USD price of the coin itself.

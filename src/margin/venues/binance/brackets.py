@@ -164,7 +164,7 @@ class BracketTable:
         """The table as parameters, for `rules.regime(given=...)`."""
         section = f"bracket.{self.symbol}"
         values: dict[str, object] = {"floor": self.floor, "mmr": self.rate, "amount": self.amount, "notional_coef": 1}
-        values |= {"max_leverage": self.max_leverage} if self.max_leverage else {}
+        values["max_leverage"] = self.max_leverage  # also if unknown, so that those of a shipped table do not stay
         values |= {} if self.cap is None else {"cap": self.cap}
         return {f"{section}.{name}": value for name, value in values.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -77,6 +78,7 @@ def _isolated_wallet(row: Fields, profit: str) -> float:
     return row.number("isolatedWallet") if "isolatedWallet" in row else row.number("isolatedMargin") - row.number(profit)
 
 
+@functools.cache
 def _contract_size(coin: str) -> float:
     p = parameters(dt.date.max)
     name = f"coinm.contract_size.{coin}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from margin.book import Book
 from margin.market import Market
+from margin.venues.binance.brackets import BracketTable
 from margin.venues.binance.rules import compose, parameters
 
 if TYPE_CHECKING:
@@ -85,5 +86,4 @@ def regime(mode: str, given: Mapping[str, object]) -> Regime:
 
 def bracket(symbol: str, rate: float, amount: float) -> dict[str, object]:
     """Parameters of a symbol with one bracket."""
-    values = {"floor": (0.0,), "mmr": (float(rate),), "amount": (float(amount),), "notional_coef": 1.0}
-    return {f"bracket.{symbol}.{name}": value for name, value in values.items()}
+    return BracketTable(symbol, (0.0,), (float(rate),), (float(amount),)).given()
