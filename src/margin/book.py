@@ -68,6 +68,9 @@ class Balances:
     account, currency : ndarray of int32, shape (n,)
         Codes into the book's accounts and currencies.
     amount : ndarray of float64, shape (n,), currency units, signed
+    hedge_cap : ndarray of float64, shape (n,), currency units, or None
+        Most of a positive equity that stands in the risk unit of its coin; nan where there is no limit. Of several rows the
+        least.
     loan : ndarray of float64, shape (n,), currency units, >= 0, or None
         Borrowed and not taken off the amount. None: there are no loans.
     """
@@ -75,6 +78,7 @@ class Balances:
     account: Codes
     currency: Codes
     amount: Array
+    hedge_cap: Array | None = None
     loan: Array | None = None
 
     def __len__(self) -> int:
@@ -191,7 +195,9 @@ class Book:
                 held.number_or_none("leverage"),
                 _legs(held),
             ),
-            balances=Balances(owned_account, currency.codes, owned.number("amount"), _loans(owned)),
+            balances=Balances(
+                owned_account, currency.codes, owned.number("amount"), owned.number_or_none("hedge_cap"), _loans(owned)
+            ),
             orders=Orders(
                 ordered_account,
                 ordered_instrument,

@@ -117,6 +117,8 @@ class Encoded:
         loan = None if book.balances.loan is None else by_cell(book.balances.loan)
         has_balance = np.zeros(n_accounts * n_currencies, dtype=np.bool_)
         has_balance[cell] = True
+        caps = book.balances.hedge_cap
+        hedge_cap = None if caps is None else _least(cell, caps[balances], (n_accounts, n_currencies))
         return Holdings(
             n_accounts=n_accounts,
             account=held.account[positions] - np.int32(first),
@@ -133,7 +135,15 @@ class Encoded:
             balance=amount if loan is None else amount - loan,
             loan=loan,
             has_balance=has_balance.reshape(n_accounts, n_currencies),
+            hedge_cap=hedge_cap,
         )
+
+
+def _least(cell: NDArray[np.int64], values: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Least value of each cell, nan where it has none."""
+    least = np.full(shape[0] * shape[1], np.nan)
+    np.fmin.at(least, cell, values)
+    return least.reshape(shape)
 
 
 def _in_use(count: int, *codes: Codes) -> NDArray[np.bool_]:

@@ -236,6 +236,14 @@ _BALANCES = Table(
         Column("currency", "text", "the currency"),
         Column("amount", "number", "signed", "currency units"),
         _optional(
+            "hedge_cap",
+            "number",
+            "most of a positive equity that stands in the risk unit of its coin, by default all of it",
+            "currency units",
+            rule="non_negative",
+            nullable=True,
+        ),
+        _optional(
             "loan",
             "number",
             "borrowed, interest included, and not taken off the amount, where the rules margin loans on their own",

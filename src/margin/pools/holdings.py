@@ -44,6 +44,8 @@ class Holdings:
     loan : ndarray of float64, shape (n_accounts, k), or None
         What is borrowed, >= 0. None: there are no loans.
     has_balance : ndarray of bool, shape (n_accounts, k)
+    hedge_cap : ndarray of float64, shape (n_accounts, k), or None
+        Most of a positive equity that stands in the risk unit of its coin; nan where there is no limit.
     """
 
     n_accounts: int
@@ -61,6 +63,7 @@ class Holdings:
     balance: Array
     loan: Array | None
     has_balance: Flags
+    hedge_cap: Array | None = None
 
     def only(self, positions: Flags, orders: Flags) -> Holdings:
         """The same with some of the positions and orders."""
