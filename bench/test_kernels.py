@@ -73,9 +73,10 @@ def test_group_beside_argsort(beside):
     beside(group, peer, name="4,000,000 rows in the order of 500,000 accounts", rounds=3)
 
 
-def test_encode_integers_beside_pandas(beside):
+@pytest.mark.parametrize(("spread", "kind"), [(1, "close together"), (7_919, "far apart")])
+def test_encode_integers_beside_pandas(beside, spread, kind):
     pandas = pytest.importorskip("pandas")
-    values = np.random.default_rng(3).integers(0, 1_000_000, 4_000_000)
+    values = np.random.default_rng(3).integers(0, 1_000_000, 4_000_000) * spread
 
     def encode():
         return kernels.encode_int64(values)[0]
@@ -85,7 +86,7 @@ def test_encode_integers_beside_pandas(beside):
         return pandas.factorize(values)[0]
 
     np.testing.assert_array_equal(encode(), peer())
-    beside(encode, peer, name="4,000,000 integer ids, 1,000,000 distinct", rounds=3)
+    beside(encode, peer, name=f"4,000,000 integer ids, 1,000,000 distinct, {kind}", rounds=3)
 
 
 def test_encode_strings_beside_pyarrow(beside):

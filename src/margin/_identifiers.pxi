@@ -121,6 +121,9 @@ cdef int64_t _number(const keys *k, int64_t n, int32_t *codes, int64_t *first) n
             return -1
         _hash_batch(&s, k, begin, end, hashes)
         for i in range(begin, end):
+            if i and _same(k, i - 1, k, i):  # rows often come grouped
+                codes[i] = codes[i - 1]
+                continue
             h = hashes[i - begin]
             code = _find(&s, h, k, first, k, i, &where)
             if code < 0:
@@ -178,14 +181,55 @@ cdef keys _integers(const int64_t[::1] values) noexcept:
     return k
 
 
+# Integers that lie close together need no hash: a table over their range holds code + 1 (0: not seen)
+
+cdef enum:
+    SPREAD = 4  # a table may have so many places for each integer
+
+
+cdef bint _close(const int64_t *values, int64_t n, int64_t *low, uint64_t *places) noexcept nogil:
+    """Whether the integers span at most `SPREAD` times their number; the least of them and how many places they span."""
+    cdef int64_t i, least = values[0], most = values[0]
+    for i in range(n):
+        least = min(least, values[i])
+        most = max(most, values[i])
+    low[0] = least
+    places[0] = <uint64_t>most - <uint64_t>least + 1  # 0 where it is all of them
+    return places[0] != 0 and places[0] <= <uint64_t>(SPREAD * n)
+
+
+cdef int64_t _number_close(
+    const int64_t *values, int64_t n, int64_t low, uint64_t places, int32_t *codes, int64_t *first
+) noexcept nogil:
+    """As `_number`, by a table over the range."""
+    cdef int32_t *seen = <int32_t *>malloc(places * sizeof(int32_t))
+    cdef int64_t i, at, count = 0
+    if seen == NULL:
+        return -1
+    memset(seen, 0, places * sizeof(int32_t))
+    for i in range(n):
+        at = values[i] - low
+        if seen[at] == 0:
+            first[count] = i
+            count += 1
+            seen[at] = <int32_t>count
+        codes[i] = seen[at] - 1
+    free(seen)
+    return count
+
+
 cdef _encoded(keys k, int64_t n):
     codes, first = np.empty(n, np.int32), np.empty(n, np.int64)
     cdef int32_t[::1] c = codes
     cdef int64_t[::1] f = first
-    cdef int64_t count = 0
+    cdef int64_t count = 0, low = 0
+    cdef uint64_t places = 0
     if n:
         with nogil:
-            count = _number(&k, n, &c[0], &f[0])
+            if k.values != NULL and _close(k.values, n, &low, &places):
+                count = _number_close(k.values, n, low, places, &c[0], &f[0])
+            else:
+                count = _number(&k, n, &c[0], &f[0])
     if count < 0:
         raise MemoryError(f"no memory to encode {n} identifiers")
     return codes, first[:count].copy()
