@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-NATIVE := pyproject.toml setup.py $(wildcard src/margin/*.pyx src/margin/_native/*)
+NATIVE := pyproject.toml setup.py $(wildcard src/margin/*.pyx src/margin/*.pxi src/margin/_native/*)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types check bench verify clean
