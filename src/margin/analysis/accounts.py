@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 
 LIQUIDATED = STATUSES.index("liquidation")
 RESTRICTED = STATUSES.index("restricted")
+
+Margin = Literal["initial", "maintenance"]
 
 Assess = Callable[[Book], Assessment]
 """Margins a book in one market under one regime; whatever keeps a market prepared between books fits."""
@@ -85,6 +87,17 @@ class Figures(Tabular):
             shortfall=total(np.maximum(-assessment.excess, 0.0)),
             status=status,
         )
+
+    def take(self, which: NDArray[Any]) -> Figures:
+        """Some of the accounts, in the order asked for."""
+        arrays = {f.name: getattr(self, f.name)[which] for f in fields(self) if f.name not in {"regime", "accounts"}}
+        return Figures(regime=self.regime, accounts=self.accounts.take(np.arange(len(self.accounts))[which]), **arrays)
+
+    def meets(self, requirement: Margin) -> NDArray[np.bool_]:
+        """Accounts whose pools all meet the initial margin, or of which none is in liquidation, shape (n,)."""
+        if requirement not in ("initial", "maintenance"):
+            raise ValueError(f"requirement={requirement!r}: choose from initial, maintenance")
+        return ~(self.short if requirement == "initial" else self.liquidated)
 
     @property
     def liquidated(self) -> NDArray[np.bool_]:

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin import kernels
-from margin.book import Balances, Book, Orders, Positions
-from margin.errors import DataError
+from margin.book import Balances, Book, Positions
 from margin.ids import Ids
 from margin.regime import Regime
 
@@ -102,9 +101,6 @@ def with_positions(variants: Variants, instruments: Ids, added: Positions) -> Va
     """
     book, old = variants.book, variants.book.positions
     at = book.instruments.lookup(instruments)
-    if (at < 0).any():
-        i = int(np.argmax(at < 0))
-        raise DataError(f"the instrument {book.instruments[i]!r} was left out", table="variants", value=book.instruments[i])
     blank: dict[str, Any] = {"isolated_collateral": np.nan, "leverage": np.nan, "leg": np.int8(0)}
     columns: dict[str, Any] = {"account": np.append(old.account, added.account).astype(np.int32)}
     columns["instrument"] = np.append(at[old.instrument], added.instrument).astype(np.int32)
@@ -114,8 +110,9 @@ def with_positions(variants: Variants, instruments: Ids, added: Positions) -> Va
         if any(part is not None for part in parts):
             filled = [np.full(len(r), empty) if part is None else part for part, r in zip(parts, (old, added), strict=True)]
             columns[name] = np.concatenate(filled)
-    if old.entry_price is not None and added.entry_price is not None:
-        columns["entry_price"] = np.append(old.entry_price, added.entry_price)
+    if added.entry_price is not None and (old.entry_price is not None or not len(old)):
+        before = np.zeros(0) if old.entry_price is None else old.entry_price
+        columns["entry_price"] = np.append(before, added.entry_price)
     orders = replace(book.orders, instrument=at[book.orders.instrument].astype(np.int32))
     position = np.append(variants.position, np.full(len(added), -1, dtype=np.int64))
     return replace(
@@ -136,6 +133,3 @@ def _take(rows: Any, at: Rows) -> Any:
     """Some rows of positions, balances or orders, their accounts as they are."""
     values = {name: getattr(rows, name) for name in type(rows).__slots__}
     return type(rows)(**{name: None if value is None else value[at] for name, value in values.items()})
-
-
-__all__ = ["Orders", "Variants", "with_positions"]
