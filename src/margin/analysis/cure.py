@@ -37,6 +37,7 @@ class Cures(Tabular):
     before : Figures
         The account as it is.
     instruments : Ids, length k
+        None where there is no shortfall.
     quantity : ndarray of float64, shape (k,)
         Contracts, bought above zero; NaN where no size cures.
     notional : ndarray of float64, shape (k,)
@@ -131,6 +132,8 @@ def cure(
     if not len(names) or not 0 < largest < np.inf:
         hint = "Name instruments and a largest notional above zero."
         raise DataError(f"account {account!r} has nothing to trade", table="positions", value=largest, hint=hint)
+    if before.meets(requirement)[0]:
+        row = row[:0]  # there is nothing to cure
     row, sign = np.repeat(row, 2), np.tile((1.0, -1.0), len(row))
     cap = largest / coin_usd[row]
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from margin.text import SHOWN, table
+from margin.text import SHOWN, rows_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,23 +48,6 @@ class Tabular(ABC):
     def __repr__(self) -> str:
         """The title and the first rows."""
         return self.text(SHOWN)
-
-
-def rows_text(columns: Mapping[str, Any], rows: int | None = None) -> str:
-    """The first rows of columns as an aligned table, by default all."""
-    count = len(next(iter(columns.values()))) if columns else 0
-    shown = count if rows is None else min(count, rows)
-    cells = [[_cell(values[i]) for values in columns.values()] for i in range(shown)]
-    more = f"\n... {count - shown} more" if count > shown else ""
-    return table([name.replace("_", " ") for name in columns], cells) + more
-
-
-def _cell(value: object) -> object:
-    if value is None:
-        return ""
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _plain(values: Any) -> Any:
