@@ -23,8 +23,8 @@ def linear_market(**prices: float) -> Market:
     n = len(names)
     return Market.of(
         time="2026-02-15T08:00:00Z",
-        instruments={"instrument": [f"{c}-P" for c in names], "kind": ["perpetual"] * n, "contract": ["linear"] * n, "base": names,
-                     "quote": ["USDC"] * n, "settlement": ["USDC"] * n, "contract_size": [1.0] * n},
+        instruments={"instrument": [f"{c}-P" for c in names], "kind": ["perpetual"] * n, "contract": ["linear"] * n,
+                     "base": names, "quote": ["USDC"] * n, "settlement": ["USDC"] * n, "contract_size": [1.0] * n},
         quotes={"instrument": [f"{c}-P" for c in names], "mark": list(prices.values())},
         indices={"index": [f"{c}_USDC" for c in names], "price": list(prices.values())},
         currencies={"currency": ["USDC", *names], "usd": [1.0, *prices.values()]},

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from analysis import books
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis import books
 from margin.analysis.attribution import ORDERS, attribute
 from margin.book import Book
 from margin.errors import DataError
@@ -19,7 +19,8 @@ from margin.pools import CrossPool, IsolatedPool
 from margin.regime import Regime
 from margin.venues import load
 
-INSTRUMENTS = ["BTC-PERPETUAL", "BTC-27MAR26-70000-C", "ETH-PERPETUAL", "BTC-27MAR26", "BTC-27MAR26-60000-P", "ETH-27MAR26-2000-C"]
+INSTRUMENTS = ["BTC-PERPETUAL", "BTC-27MAR26-70000-C", "ETH-PERPETUAL", "BTC-27MAR26", "BTC-27MAR26-60000-P",
+               "ETH-27MAR26-2000-C"]  # fmt: skip
 
 
 def history() -> History:
@@ -45,12 +46,13 @@ def regimes() -> list[Regime]:
         orders=None,
     )
     portfolio = deribit.regime("cross_portfolio", as_of="2026-02-15")
+    floored = HybridModel(model=portfolio.model, steps=(Floor(name="floor", model=historical),))
     return [
         deribit.regime("segregated_standard", as_of="2026-02-15"),
         deribit.regime("segregated_portfolio", as_of="2026-02-15"),
         portfolio,
         Regime("historical", CrossPool(), historical),
-        Regime("hybrid", CrossPool(), HybridModel(model=portfolio.model, steps=(Floor(name="floor", model=historical),)), portfolio.collateral),
+        Regime("hybrid", CrossPool(), floored, portfolio.collateral),
     ]
 
 
@@ -115,10 +117,9 @@ def test_a_pair_shares_what_it_saves(market):
         balances={"account": ["a"], "currency": ["BTC"], "amount": [1.0]},
     )
     found = attribute(regime, book, market, "a")
-    one, other = (
-        float(regime.assess(Book.of(positions={"account": ["a"], "instrument": [name], "quantity": [q]}), market).initial_margin[0])
-        for name, q in (("BTC-PERPETUAL", 1000.0), ("BTC-27MAR26", -1000.0))
-    )
+    alone = [Book.of(positions={"account": ["a"], "instrument": [name], "quantity": [q]})
+             for name, q in (("BTC-PERPETUAL", 1000.0), ("BTC-27MAR26", -1000.0))]  # fmt: skip
+    one, other = (float(regime.assess(b, market).initial_margin[0]) for b in alone)
     whole = float(found.total[0, 0])
     assert whole < 0.2 * (one + other)
     assert found.contribution[0, :2, 0].tolist() == pytest.approx([(one + whole - other) / 2, (other + whole - one) / 2])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from analysis import books
 
+from analysis import books
 from margin.analysis.accounts import Figures
 from margin.analysis.breach import Breach
 from margin.analysis.contagion import contagion
@@ -112,16 +112,17 @@ def test_a_depeg_breaks_a_hedged_book():
     """Long a coin against USD, short it against a stablecoin: no price of the coin matters much, the peg does."""
     market = Market.of(
         time="2026-02-15T08:00:00Z",
-        instruments={"instrument": ["USD-P", "USDC-P"], "kind": ["perpetual"] * 2, "contract": ["linear"] * 2, "base": ["AAA"] * 2,
-                     "quote": ["USD", "USDC"], "settlement": ["USD", "USDC"], "contract_size": [1.0] * 2},
+        instruments={"instrument": ["USD-P", "USDC-P"], "kind": ["perpetual"] * 2, "contract": ["linear"] * 2,
+                     "base": ["AAA"] * 2, "quote": ["USD", "USDC"], "settlement": ["USD", "USDC"], "contract_size": [1.0] * 2},
         quotes={"instrument": ["USD-P", "USDC-P"], "mark": [100.0, 100.0]},
         indices={"index": ["AAA_USD", "AAA_USDC"], "price": [100.0, 100.0]},
         currencies={"currency": ["USD", "USDC", "AAA"], "usd": [1.0, 1.0, 100.0]},
     )  # fmt: skip
     book = Book.of(
-        positions={"account": ["a"] * 2, "instrument": ["USD-P", "USDC-P"], "quantity": [10.0, -10.0], "entry_price": [100.0] * 2},
+        positions={"account": ["a"] * 2, "instrument": ["USD-P", "USDC-P"], "quantity": [10.0, -10.0],
+                   "entry_price": [100.0] * 2},
         balances={"account": ["a"], "currency": ["USD"], "amount": [250.0]},
-    )
+    )  # fmt: skip
     sides = {name: DIRECTIONS[name] for name in ("price down", "price up")}
     found = distances(books.cross(), book, market, sides | {"depeg": depeg("USDC")}, tolerance=1e-4)
     assert np.isnan(found.outside[0, 0])

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from analysis import books
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis import books
 from margin.analysis.accounts import Figures
 from margin.analysis.breach import Breach
 from margin.analysis.distance import DIRECTIONS, Direction, depeg, distances
@@ -96,9 +96,10 @@ def test_accounts_do_not_change_each_others_distance():
     rng = np.random.default_rng(1)
     names = [f"n{i}" for i in range(20)]
     book = Book.of(
-        positions={"account": names, "instrument": ["AAA-P"] * 20, "quantity": rng.uniform(1, 9, 20), "entry_price": [100.0] * 20},
+        positions={"account": names, "instrument": ["AAA-P"] * 20, "quantity": rng.uniform(1, 9, 20),
+                   "entry_price": [100.0] * 20},
         balances={"account": names, "currency": ["USDC"] * 20, "amount": rng.uniform(20, 300, 20)},
-    )
+    )  # fmt: skip
     together = distances(books.cross(), book, MARKET, DOWN, tolerance=1e-3)
     alone = [distances(books.cross(), book.select([name]), MARKET, DOWN, tolerance=1e-3).outside[0, 0] for name in names]
     np.testing.assert_array_equal(together.outside[:, 0], alone)
@@ -134,9 +135,8 @@ def test_surface_at_no_shock_is_the_assessment(market):
 
 
 def test_surface_over_haircut_and_peg_by_hand():
-    surface = stress_surface(
-        books.cross(haircut=0.1), books.book({"AAA-P": 1.0}, AAA=1.0), MARKET, Axis("haircut", (0.0, 0.2)), depeg_axis("USDC", (0.0, 0.1))
-    )
+    book, axes = books.book({"AAA-P": 1.0}, AAA=1.0), (Axis("haircut", (0.0, 0.2)), depeg_axis("USDC", (0.0, 0.1)))
+    surface = stress_surface(books.cross(haircut=0.1), book, MARKET, *axes)
     # The coin keeps its price in USD, so it and the position's profit in USDC are worth the same.
     assert surface.collateral[:, 0, 0].tolist() == pytest.approx([90.0, 70.0])
     assert surface.equity[:, :, 0] == pytest.approx(np.array([[100.0, 100 + 100 / 9 * 0.9], [100.0, 110.0]]))
@@ -144,7 +144,7 @@ def test_surface_over_haircut_and_peg_by_hand():
 
 def test_bad_axes_and_limits():
     book = books.book({"AAA-P": 1.0}, USDC=100.0)
-    with pytest.raises(DataError, match="there is no axis 'moon'. Choose from price, vol"):
+    with pytest.raises(DataError, match=r"there is no axis 'moon'\. Choose from price, vol"):
         Axis("moon", (0.0,))
     with pytest.raises(DataError, match="both axes are 'price'"):
         stress_surface(books.cross(), book, MARKET, Axis("price", (0.0,)), Axis("price", (0.1,)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from analysis import books
 from analysis.test_attribution import history
-
 from margin.analysis.accounts import Figures
 from margin.analysis.compare import compare
 from margin.analysis.contagion import contagion
@@ -29,9 +29,10 @@ MARKET = books.linear_market()
 def three() -> Book:
     """Long AAA with little, with enough and with plenty of USDC."""
     return Book.of(
-        positions={"account": ["a", "b", "c"], "instrument": ["AAA-P"] * 3, "quantity": [1.0, 1.0, 2.0], "entry_price": [100.0] * 3},
+        positions={"account": ["a", "b", "c"], "instrument": ["AAA-P"] * 3, "quantity": [1.0, 1.0, 2.0],
+                   "entry_price": [100.0] * 3},
         balances={"account": ["a", "b", "c"], "currency": ["USDC"] * 3, "amount": [6.0, 12.0, 100.0]},
-    )
+    )  # fmt: skip
 
 
 class TestFigures:

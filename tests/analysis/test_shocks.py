@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from analysis import books
 
+from analysis import books
 from margin.analysis.shocks import Shock
 from margin.errors import DataError, ParameterError
 from margin.pools import DiscountTiers
@@ -94,7 +94,8 @@ def test_shocks_scale_and_add():
     assert shock.price == pytest.approx(0.2)
     assert shock.coins["ETH"] == pytest.approx(0.1)  # -0.2, and 0.3 with all others
     assert (shock.vol, shock.days) == (0.05, 2.0)
-    assert repr(Shock(price=-0.2, vol=0.5, depeg={"USDC": 0.1}, days=1)) == "Shock(price -20 %, vol +50 %, depeg of USDC -10 %, 1 days)"
+    text = repr(Shock(price=-0.2, vol=0.5, depeg={"USDC": 0.1}, days=1))
+    assert text == "Shock(price -20 %, vol +50 %, depeg of USDC -10 %, 1 days)"
 
 
 @pytest.mark.parametrize(
