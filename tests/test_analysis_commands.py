@@ -110,6 +110,7 @@ def test_compare_one_account_and_all(folder, tmp_path):
 def test_impact_of_a_wider_range(folder):
     result = cli("impact", "demo/snapshot", *RULES, "--set", "pair.BTC_USD.price_range=0.2", cwd=folder)
     assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("ILLUSTRATIVE: ")
     assert re.search(r"margin calls: \d+ accounts, new liquidations: \d+", result.stdout)
     rows = table(cli("impact", "demo/snapshot", *RULES, "--set", "pair.BTC_USD.price_range=0.2", "--json", cwd=folder))
     assert len(rows) == 300

@@ -134,6 +134,11 @@ class Assessment:
         """The market it was assessed in."""
         return self.encoded.market
 
+    @property
+    def illustrative(self) -> bool:
+        """Whether a parameter in use is made up: then so is every figure."""
+        return "illustrative" in self.regime.provenance.get("statuses", "")
+
     def __len__(self) -> int:
         """Number of rows: pools of accounts."""
         return len(self.results.account)

@@ -104,6 +104,15 @@ class TestWhatIf:
         assert (found.before.initial_margin[0], found.after.initial_margin[0]) == (pytest.approx(30.0), pytest.approx(60.0))
 
 
+def test_caps_of_hedges_outlive_more_balances():
+    from margin.analysis.variants import Variants
+
+    owned = {"account": ["a"], "currency": ["AAA"], "amount": [1.0], "hedge_cap": [0.5]}
+    variants = Variants.of(Book.of(balances=owned), np.zeros(2, dtype=np.int32))
+    more = variants.with_balance(np.array([1], dtype=np.int32), "USDC", np.array([5.0])).book.balances
+    np.testing.assert_array_equal(more.hedge_cap, [0.5, 0.5, np.nan])
+
+
 class TestCure:
     def test_by_hand(self):
         # 3 AAA need 30 and 20 BBB 20; 40 are there. Ten too much: sell 1 AAA, or 10 BBB, both of notional 100.

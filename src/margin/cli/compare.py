@@ -12,7 +12,7 @@ import numpy as np
 from margin import venues
 from margin.cli import options
 from margin.cli.printing import amount, count, percent, progress, table
-from margin.cli.tables import output_options, show
+from margin.cli.tables import mark, output_options, show
 
 if TYPE_CHECKING:
     from margin.regime import Regime
@@ -81,6 +81,8 @@ def compare(
             regimes, book, market, vol_up=vol_up, threads=threads, on_regime=lambda done: shown("compare", done)
         )
     columns = found.account_columns() if by_account else found.columns()
+    if not as_json:
+        mark(*regimes)
     if as_json or output is not None:
         show(found.title, columns, as_json=as_json, output=output, rows=0 if not by_account else 10)
     if not as_json:

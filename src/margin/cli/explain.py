@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from margin.cli import options
-from margin.cli.tables import output_options, show, without_zeros
-from margin.text import rows_text
+from margin.cli.tables import output_options, show
 
 
 @click.command(short_help="Show how one account's requirement comes about.")
@@ -41,13 +40,6 @@ def explain(snapshot: Path, account: str, draws: int, as_json: bool, output: Pat
     book = book.select([key])
     found = attribute(rules, book, market, key, draws=draws + draws % 2)
     if not as_json:
-        assessment = rules.assess(book, market)
-        click.echo(str(assessment.explain(key)))
+        click.echo(str(rules.assess(book, market).explain(key)))
         click.echo()
-        units = {name: values for name, values in assessment.unit_columns().items() if name != "account"}
-        if units:
-            click.echo("By risk unit, before factors")
-            click.echo()
-            click.echo(rows_text(without_zeros(units)))
-            click.echo()
     show(found.title, found.columns(), as_json=as_json, output=output)

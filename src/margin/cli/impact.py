@@ -13,7 +13,7 @@ import click
 
 from margin.cli import options
 from margin.cli.printing import count, progress
-from margin.cli.tables import output_options, show
+from margin.cli.tables import mark, output_options, show
 from margin.text import rows_text
 
 SHOWN = 10
@@ -77,6 +77,7 @@ def impact(
     if as_json:
         show(found.title, found.columns(), as_json=True, output=output)
         return
+    mark(before, after)
     click.echo(found.title)
     click.echo()
     click.echo(f"margin calls: {count(int(found.called.sum()))} accounts, new liquidations: {count(int(found.liquidated.sum()))}")

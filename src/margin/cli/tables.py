@@ -6,12 +6,15 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import numpy as np
 
-from margin.text import rows_text
+from margin.text import ILLUSTRATIVE, rows_text
+
+if TYPE_CHECKING:
+    from margin.regime import Regime
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,6 +58,12 @@ def show(
     if output is not None:
         click.echo()
         click.echo(f"written: {output}")
+
+
+def mark(*regimes: Regime) -> None:
+    """Say so, in a line, where a regime uses parameters that are made up."""
+    if any("illustrative" in regime.provenance.get("statuses", "") for regime in regimes):
+        click.echo(ILLUSTRATIVE)
 
 
 def records(columns: Mapping[str, Any]) -> list[dict[str, Any]]:

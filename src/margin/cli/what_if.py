@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from margin.cli import options
-from margin.cli.tables import output_options, show
+from margin.cli.tables import mark, output_options, show
 from margin.errors import DataError
 
 SHOWN = 50
@@ -67,6 +67,8 @@ def what_if(
     loaded = io.read_snapshot(snapshot)
     key = options.account_key(loaded.book, account)
     rules = options.regime_of(snapshot, loaded.market.time, **regime)
+    if not as_json:
+        mark(rules)
     if to_cure:
         cures = cure(rules, loaded.book, loaded.market, key, requirement=requirement)
         if len(cures.instruments) or as_json or output is not None:

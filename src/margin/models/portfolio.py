@@ -76,6 +76,9 @@ class PortfolioModel:
         never is one.
     hedging_only : bool
         Whether the collateral of a unit takes part only as far as it hedges the unit's derivatives.
+    unit_by_settlement : bool
+        Whether contracts of a coin that settle in different currencies are units of their own, named ``coin/currency``, where
+        pools count in one money.
     leaf_by_settlement : bool
         Whether contracts of one expiry that settle in different currencies stand apart in charges by expiry.
     admitted_units : tuple of str or None
@@ -103,6 +106,7 @@ class PortfolioModel:
     settlement_window: float = 0.0
     collateral_unit: CollateralUnit | None = None
     hedging_only: bool = False
+    unit_by_settlement: bool = False
     leaf_by_settlement: bool = True
     admitted_units: tuple[str, ...] | None = None
     moves: Callable[[str], bool] = lambda currency: True
@@ -118,6 +122,7 @@ class PortfolioModel:
             collateral_unit=self.collateral_unit,
             admitted=self.admitted_units,
             by_settlement=self.leaf_by_settlement,
+            unit_by_settlement=self.unit_by_settlement,
         )
         unit, units, leaf, strike = rows.unit, rows.units, rows.leaf, rows.strike
         used = used & (unit >= 0)
