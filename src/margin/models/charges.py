@@ -270,7 +270,7 @@ class DeltaConcentrationCharge:
             worth = delta * index[units.code]
             excess = np.maximum(worth - threshold[units.code], 0.0) * increment[units.code] * delta
             charge = np.minimum(excess, maximum[units.code] * worth) * per_usd[units.code]
-            return np.where(delta > 0, charge, 0.0)
+            return np.where(delta == 0, 0.0, charge)
 
         return amount
 

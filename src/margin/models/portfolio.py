@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.contracts import is_option
 from margin.lines import rank_rows
 from margin.market import Market
 from margin.models.charges import Charge, DeltaBasis, Sensitivities, black_delta, deltas
@@ -23,7 +22,6 @@ from margin.models.shocks import VolShock
 from margin.models.stress import FoldedStress, NettedStress, Stress
 from margin.models.units import CollateralUnit, UsedRows
 from margin.models.valuation import PLAIN, Rows, Valuation, pnl_table, value_table
-from margin.pricing import check_rates
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -126,8 +124,6 @@ class PortfolioModel:
         )
         unit, units, leaf, strike = rows.unit, rows.units, rows.leaf, rows.strike
         used = used & (unit >= 0)
-        if self.valuation.discounted:
-            check_rates(market, used[: len(market)] & is_option(market))
         moves = np.ones(len(used), dtype=np.bool_)
         for c in np.flatnonzero(used[len(market) :]):
             moves[len(market) + c] = self.moves(market.currencies[c])

@@ -182,7 +182,7 @@ class PreparedPortfolio:
         by_scenarios = worst = _rounded(worst, self.worst_decimals)
         rivals = {name: amount(lines, units, leaves) for name, amount in self.competing.items()}
         for k, rival in enumerate(rivals.values()):
-            wins = rival > worst
+            wins = (rival > worst) | np.isnan(rival)
             worst = np.where(wins, rival, worst)
             scenario = np.where(wins, np.int32(self.stress.scenarios.n_scenarios + k), scenario)
         parts = {WORST_LOSS: worst} | {name: amount(lines, units, leaves) for name, amount in self.charges.items()}

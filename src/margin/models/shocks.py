@@ -68,11 +68,12 @@ class VolShock(Protocol):
 
 def vol_columns(shock: VolShock, vol: Sequence[str]) -> NDArray[np.int32]:
     """Column of each named move; raises `ParameterError` for a move that the shock does not know."""
+    known = {name: column for column, name in enumerate(shock.columns)}  # a history has one for each of its scenarios
     for name in vol:
-        if name not in shock.columns:
-            message = f"no volatility move {name!r}; known: {', '.join(shock.columns)}"
+        if name not in known:
+            message = f"no volatility move {name!r}; known: {', '.join(known)}"
             raise ParameterError(message, name="vol", scope="scenarios")
-    return np.array([shock.columns.index(name) for name in vol], dtype=np.int32)
+    return np.array([known[name] for name in vol], dtype=np.int32)
 
 
 def scaled_range(vol_range: Array | float, days: Array | float, power: Array | float, *, reference_days: float) -> Array:
