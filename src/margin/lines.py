@@ -41,6 +41,9 @@ class Lines:
         Leverage chosen, the lowest of the positions of a line; NaN where there is none.
     isolated : ndarray of bool, shape (n_pools,), or None
         Pools of single positions beside pools that share. None: there are none.
+    entry_value : ndarray of float64, shape (n_lines,), or None
+        Value at the entry price in settlement currency, signed like the quantity; NaN for currencies. Known where there are
+        isolated pools and the book gives entry prices.
     """
 
     pool: Codes
@@ -50,16 +53,49 @@ class Lines:
     leg: Legs | None = None
     leverage: Array | None = None
     isolated: NDArray[np.bool_] | None = None
+    entry_value: Array | None = None
 
     def __len__(self) -> int:
         return len(self.pool)
 
     def take(self, which: NDArray[Any]) -> Lines:
         """Some of the lines, of as many pools."""
-        leg, leverage = (None if column is None else column[which] for column in (self.leg, self.leverage))
-        return replace(
-            self, pool=self.pool[which], row=self.row[which], quantity=self.quantity[which], leg=leg, leverage=leverage
-        )
+        taken: dict[str, Any] = {}
+        for name in ("pool", "row", "quantity", "leg", "leverage", "entry_value"):
+            column = getattr(self, name)
+            taken[name] = None if column is None else column[which]
+        return replace(self, **taken)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SingleOrders:
+    """The orders that order lines add up, one entry each, sorted by line.
+
+    Attributes
+    ----------
+    line : ndarray of int64, shape (n_orders,)
+        Non-decreasing.
+    quantity : ndarray of float64, shape (n_orders,)
+        Contracts, buy > 0.
+    price : ndarray of float64, shape (n_orders,)
+    leverage : ndarray of float64, shape (n_orders,), or None
+        NaN where none is chosen.
+    """
+
+    line: Offsets
+    quantity: Array
+    price: Array
+    leverage: Array | None
+
+    def take(self, which: NDArray[Any], n_lines: int) -> SingleOrders:
+        """The orders of some of the lines."""
+        chosen = np.arange(n_lines)[which]
+        new = np.full(n_lines, -1, dtype=np.int64)
+        new[chosen] = np.arange(len(chosen))
+        kept = np.flatnonzero(new[self.line] >= 0)
+        kept = kept[np.argsort(new[self.line[kept]], kind="stable")]
+        leverage = None if self.leverage is None else self.leverage[kept]
+        return SingleOrders(new[self.line[kept]], self.quantity[kept], self.price[kept], leverage)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +116,10 @@ class OrderLines:
     leg : ndarray of int8, shape (n_lines,), or None
     leverage : ndarray of float64, shape (n_lines,), or None
         As in `Lines`.
+    single : SingleOrders or None
+        The orders one by one, for rules that need each price; None where they are not known.
+    beside : ndarray of float64, shape (n_lines,), or None
+        Contracts of the same instrument that the account holds in an isolated pool, which an order may reduce too.
     """
 
     pool: Codes
@@ -93,16 +133,20 @@ class OrderLines:
     protected: NDArray[np.bool_]
     leg: Legs | None = None
     leverage: Array | None = None
+    single: SingleOrders | None = None
+    beside: Array | None = None
 
     def __len__(self) -> int:
         return len(self.pool)
 
     def take(self, which: NDArray[Any]) -> OrderLines:
         """Some of the lines."""
-        taken: dict[str, Any] = {}
+        single = None if self.single is None else self.single.take(which, len(self))
+        taken: dict[str, Any] = {"single": single}
         for f in fields(self):
-            column = getattr(self, f.name)
-            taken[f.name] = None if column is None else column[which]
+            if f.name != "single":
+                column = getattr(self, f.name)
+                taken[f.name] = None if column is None else column[which]
         return OrderLines(**taken)
 
 
@@ -150,6 +194,7 @@ def group_lines(
     leg: Legs | None = None,
     leverage: Array | None = None,
     isolated: NDArray[np.bool_] | None = None,
+    entry_value: Array | None = None,
 ) -> Lines:
     """Sort positions by (pool, rank, leg) and add up those of the same pool, row and leg, in their given order."""
     minor = rank[row] if leg is None else LEGS * rank[row] + leg
@@ -157,13 +202,15 @@ def group_lines(
     pool, row, quantity = pool[order], row[order], quantity[order]
     leg = None if leg is None else leg[order]
     leverage = None if leverage is None else leverage[order]
+    entry_value = None if entry_value is None else entry_value[order]
     start = _runs(pool, row) if leg is None else _runs(pool, row, leg)
     if len(start) - 1 < len(pool):
         first = start[:-1]
         pool, row, quantity = pool[first], row[first], kernels.segment_sum(start, quantity)
         leg = None if leg is None else leg[first]
         leverage = None if leverage is None else _lowest(leverage, first)
-    return Lines(pool, row, quantity, n_pools, leg, leverage, isolated)
+        entry_value = None if entry_value is None else kernels.segment_sum(start, entry_value)
+    return Lines(pool, row, quantity, n_pools, leg, leverage, isolated, entry_value)
 
 
 def group_orders(
@@ -216,7 +263,39 @@ def group_orders(
         protected=(kind[first] % 2).astype(np.bool_),
         leg=None if leg is None else (kind[first] // 2).astype(np.int8),
         leverage=None if leverage is None else _lowest(leverage[order], first),
+        single=SingleOrders(
+            np.repeat(np.arange(len(first)), np.diff(start)), quantity, price, None if leverage is None else leverage[order]
+        ),
     )
+
+
+def held_beside(orders: OrderLines, lines: Lines, account: Codes) -> OrderLines:
+    """Order lines that know of the isolated positions of their accounts in the same instrument and leg.
+
+    Parameters
+    ----------
+    orders : OrderLines
+    lines : Lines
+        With isolated pools.
+    account : ndarray of int32, shape (n_pools,)
+        Account of each pool.
+    """
+    if lines.isolated is None or not len(orders):
+        return orders
+    own = np.flatnonzero(lines.isolated[lines.pool])
+    n_rows = 1 + max(int(orders.row.max()), int(lines.row.max(initial=0)))
+
+    def key(table: Lines | OrderLines) -> Offsets:
+        leg = 0 if table.leg is None else table.leg
+        return (account[table.pool].astype(np.int64) * n_rows + table.row) * LEGS + leg
+
+    keys = key(lines)[own]
+    order = np.argsort(keys)
+    wanted = key(orders)
+    first = np.searchsorted(keys[order], wanted)
+    at = np.append(order, 0)[first]
+    found = np.append(keys, -1)[np.where(first < len(own), at, len(own))] == wanted
+    return replace(orders, beside=np.where(found, np.append(lines.quantity[own], 0.0)[at], 0.0))
 
 
 def _lowest(values: Array, first: Offsets) -> Array:
@@ -233,12 +312,34 @@ def segments(lines: Lines, code: Codes) -> Segments:
 
 
 def held(lines: Lines, orders: OrderLines, rank: Codes) -> Array:
-    """Quantity already held in the pool, row and leg of each order line, zero where nothing is held."""
+    """Quantity already held in the row and leg of each order line, in its pool or isolated beside it."""
+    at = locate(lines, orders, rank)
+    quantity = np.zeros(len(orders)) if orders.beside is None else orders.beside.copy()
+    quantity[at >= 0] += lines.quantity[at[at >= 0]]
+    return quantity
+
+
+def locate(lines: Lines, orders: OrderLines, rank: Codes) -> Offsets:
+    """Line of the pool, row and leg of each order line, -1 where nothing is held."""
     if not len(lines):
-        return np.zeros(len(orders))
+        return np.full(len(orders), -1, dtype=np.int64)
     keys, wanted = _keys(lines, rank), _keys(orders, rank)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, lines.quantity[at], 0.0)
+    return np.where(keys[at] == wanted, at, -1)
+
+
+def unprotected(orders: OrderLines) -> OrderLines:
+    """Order lines with those under market maker protection added to the others."""
+    if not orders.protected.any():
+        return orders
+    leg = np.zeros(len(orders), dtype=np.int8) if orders.leg is None else orders.leg
+    start = _runs(orders.pool, orders.row, leg)
+    names = ("buy", "sell", "buy_cost", "sell_cost", "buy_inverse", "sell_inverse")
+    sums: dict[str, Any] = {name: kernels.segment_sum(start, getattr(orders, name)) for name in names}
+    first = orders.take(start[:-1])
+    leverage = None if orders.leverage is None else _lowest(orders.leverage, start[:-1])
+    none = np.zeros(len(first), dtype=np.bool_)
+    return replace(first, **sums, leverage=leverage, protected=none, single=None)
 
 
 def order_by(lines: Lines | OrderLines, rank: Codes) -> Offsets:

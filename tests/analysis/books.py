@@ -8,9 +8,9 @@ from margin.market import Market
 from margin.models.futures import FuturesMargin
 from margin.models.options import MoneynessMargin, PerPosition
 from margin.models.orders import IgnoredOrders
-from margin.models.rates import RateTable
 from margin.models.standard import StandardModel
 from margin.pools import Collateral, CrossPool
+from margin.rates import RateTable
 from margin.regime import Regime
 
 EXPIRY = "2026-03-27T08:00:00Z"

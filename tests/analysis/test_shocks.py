@@ -10,7 +10,7 @@ import pytest
 from analysis import books
 from margin.analysis.shocks import Shock
 from margin.errors import DataError, ParameterError
-from margin.pools import DiscountTiers
+from margin.pools import DiscountTiers, LendingPool, LoanTerms, PartlyIsolated
 from margin.pricing import black76
 
 
@@ -81,6 +81,14 @@ def test_haircuts_rise_where_there_are_some(market):
     named = Shock(haircuts={"USDC": 0.02}).rules(regime).collateral
     assert (named.haircut.of("BTC"), named.haircut.of("USDC")) == (pytest.approx(0.1), 0.02)
     assert Shock(haircut=2.0).rules(regime).collateral.haircut.of("BTC") == 1.0
+
+
+def test_a_haircut_lowers_what_is_lent():
+    pool = PartlyIsolated(LendingPool({"USDC": 1e6}, {"BTC": LoanTerms(0.5, 0.65, 10.0), "USDE": LoanTerms(1.0, 1.0, 10.0)}))
+    regime = replace(books.cross(), pool=pool)
+    lent = Shock(haircut=0.2).rules(regime).pool.shared.collateral
+    assert (lent["BTC"].initial, lent["BTC"].maintenance) == (pytest.approx(0.3), pytest.approx(0.45))
+    assert lent["USDE"] == LoanTerms(1.0, 1.0, 10.0)
 
 
 def test_rules_of_single_accounts_are_shocked_too():

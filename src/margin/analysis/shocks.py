@@ -19,7 +19,7 @@ from margin.errors import DataError, ParameterError
 from margin.market import Market
 from margin.models.history import History
 from margin.models.history_stress import loosened, pulled
-from margin.pools import Collateral, DiscountTiers
+from margin.pools import Collateral, DiscountTiers, LendingPool, LoanTerms, PartlyIsolated, Pool
 from margin.pricing import model_marks
 from margin.regime import Regime
 
@@ -45,8 +45,8 @@ class Shock:
     days : float
         Days that pass, >= 0. What expires on the way stands at its payoff. Nothing is funded, settled or paid out.
     haircut : float
-        Added to every haircut that is not zero, at most up to 1. Where there are discount tiers, it is taken off the rates of
-        those currencies that have a rate below one.
+        Added to every haircut that is not zero, at most up to 1. Where there are discount tiers or loan-to-value fractions, it
+        is taken off those of the currencies that have one below 1.
     haircuts : Mapping of str to float
         Added to the haircuts of single currencies instead, zero or not.
     depeg : Mapping of str to float
@@ -210,22 +210,37 @@ class Shock:
                     name="history",
                     scope=regime.name,
                 )
-        collateral = self._collateral(regime.collateral) if self.haircut or self.haircuts else regime.collateral
+        pool, collateral = regime.pool, regime.collateral
+        if self.haircut or self.haircuts:
+            pool, collateral = self._pool(pool), self._collateral(collateral)
         own = {account: self.rules(rules) for account, rules in regime.overrides.items()}
-        return replace(regime, model=model, collateral=collateral, overrides=own)
+        return replace(regime, pool=pool, model=model, collateral=collateral, overrides=own)
+
+    def _pool(self, pool: Pool) -> Pool:
+        """Pools that lend, themselves or beside isolated ones, with less lent on each collateral; others as they are."""
+        if isinstance(pool, PartlyIsolated):
+            return replace(pool, shared=self._pool(pool.shared))
+        if not isinstance(pool, LendingPool):
+            return pool
+
+        def lowered(currency: str, terms: LoanTerms) -> LoanTerms:
+            up = self.haircuts.get(currency, self.haircut if terms.maintenance < 1 else 0.0)
+            return replace(terms, initial=_fraction(terms.initial - up), maintenance=_fraction(terms.maintenance - up))
+
+        return replace(pool, collateral={currency: lowered(currency, terms) for currency, terms in pool.collateral.items()})
 
     def _collateral(self, collateral: Collateral) -> Collateral:
         def raised(haircut: ByName) -> ByName:
             def of(currency: str) -> float:
                 before = haircut.of(currency)
                 up = self.haircuts.get(currency, self.haircut if before else 0.0)
-                return float(np.clip(before + up, 0.0, 1.0))
+                return _fraction(before + up)
 
             return ByName(haircut.parameter, of)
 
         def lowered(currency: str, tiers: DiscountTiers) -> DiscountTiers:
             up = self.haircuts.get(currency, self.haircut if min(tiers.rate) < 1 else 0.0)
-            return replace(tiers, rate=tuple(float(np.clip(rate - up, 0.0, 1.0)) for rate in tiers.rate))
+            return replace(tiers, rate=tuple(_fraction(rate - up) for rate in tiers.rate))
 
         initial = collateral.initial_haircut
         return replace(
@@ -234,6 +249,10 @@ class Shock:
             initial_haircut=None if initial is None else raised(initial),
             tiers={currency: lowered(currency, tiers) for currency, tiers in collateral.tiers.items()},
         )
+
+
+def _fraction(value: float) -> float:
+    return float(np.clip(value, 0.0, 1.0))
 
 
 def _field(shock: Shock, name: str, change: Any) -> Any:

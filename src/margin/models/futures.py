@@ -13,8 +13,8 @@ from margin.contracts import coin_per_contract, is_option
 from margin.errors import DataError
 from margin.lines import Lines
 from margin.market import Market
-from margin.models.rates import RateTable, RateTables
 from margin.models.units import UsedRows
+from margin.rates import RateTable, RateTables
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -41,9 +41,9 @@ class FuturesMargin:
         What the rate tables are over.
     by : {"index", "base", "instrument"}
         Whose name the tables are asked for: the price index, the base coin, the instrument itself.
-    leverage : {"table", "position"}
+    leverage : {"table", "position", "either"}
         Whether the initial margin follows its table, or is the value over the leverage chosen for the position. A position
-        without one is then refused.
+        without one is refused by "position" and follows its table with "either".
     """
 
     initial: Callable[[str], RateTable]
@@ -51,7 +51,7 @@ class FuturesMargin:
     price: Literal["index", "mark"] = "index"
     tiers_in: Literal["coin", "value"] = "coin"
     by: Literal["index", "base", "instrument"] = "index"
-    leverage: Literal["table", "position"] = "table"
+    leverage: Literal["table", "position", "either"] = "table"
 
     def prepare(self, rows: UsedRows) -> PreparedFutures:
         """Take the rate tables of the instruments in use."""
@@ -59,7 +59,7 @@ class FuturesMargin:
         futures = rows.used[:n] & ~is_option(market)
         codes, table = np.unique(self._codes(market)[futures], return_inverse=True)
         names = [self._name(market, int(code)) for code in codes]
-        by_table = self.leverage == "table"
+        by_table = self.leverage != "position"
         table_of = np.full(len(rows.used), len(names), dtype=np.int32)
         table_of[:n][futures] = table
         nothing = RateTable.flat(0.0)  # for all other rows, which are not margined by rate
@@ -73,7 +73,8 @@ class FuturesMargin:
             measure=np.ones(len(rows.used)) if in_coin else quoted,
             worth=quoted * rows.to_pool if in_coin else rows.to_pool,
             value=quoted * rows.to_pool,
-            leverage=rows.padded(futures.astype(np.float64)) if self.leverage == "position" else None,
+            leverage=None if self.leverage == "table" else rows.padded(futures.astype(np.float64)),
+            needs_leverage=self.leverage == "position",
             market=market,
         )
 
@@ -107,6 +108,8 @@ class PreparedFutures:
         Pool currency per coin.
     leverage : ndarray of float64 or None
         1 for rows whose initial margin is value over the leverage of the position; None where that is the table's.
+    needs_leverage : bool
+        Whether positions in these rows without a leverage are refused, or follow the table.
     market : Market
     """
 
@@ -118,6 +121,7 @@ class PreparedFutures:
     worth: Array
     value: Array
     leverage: Array | None
+    needs_leverage: bool
     market: Market
 
     def initial(self, size: Array, row: Codes, leverage: Array | None = None) -> Array:
@@ -135,10 +139,18 @@ class PreparedFutures:
         DataError
             If a position that needs a leverage has none.
         """
-        if self.leverage is not None:
-            chosen = np.full(len(row), np.nan) if leverage is None else leverage
+        if self.leverage is None:
+            return self._initial_by_table(size, row)
+        chosen = np.full(len(row), np.nan) if leverage is None else leverage
+        if self.needs_leverage:
             self._check_leverage(size, row, chosen)
-            return np.divide(size * self.value[row], chosen, out=np.zeros(len(row)), where=(self.leverage[row] > 0) & (size > 0))
+            margin = np.zeros(len(row))
+        else:
+            margin = self._initial_by_table(size, row)
+        by_leverage = (self.leverage[row] > 0) & (size > 0) & ~np.isnan(chosen)
+        return np.divide(size * self.value[row], chosen, out=margin, where=by_leverage)
+
+    def _initial_by_table(self, size: Array, row: Codes) -> Array:
         return self.initial_rates.requirement(size * self.measure[row], self.table[row]) * self.worth[row]
 
     def maintenance(self, size: Array, row: Codes) -> Array:

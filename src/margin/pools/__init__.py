@@ -4,6 +4,7 @@ from margin.pools.collateral import Collateral, DiscountTiers
 from margin.pools.cross import CrossPool
 from margin.pools.holdings import Holdings, Partition, Pool, PoolValue
 from margin.pools.isolated import IsolatedPool
+from margin.pools.lending import LendingPool, LoanTerms
 from margin.pools.partly_isolated import PartlyIsolated
 from margin.pools.segregated import SegregatedPool
 
@@ -13,6 +14,8 @@ __all__ = [
     "DiscountTiers",
     "Holdings",
     "IsolatedPool",
+    "LendingPool",
+    "LoanTerms",
     "Partition",
     "PartlyIsolated",
     "Pool",
