@@ -24,6 +24,32 @@ LEGS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Loans:
+    """What pools have borrowed, sorted by pool.
+
+    Attributes
+    ----------
+    pool, currency : ndarray of int32, shape (n_loans,)
+    amount : ndarray of float64, shape (n_loans,), currency units, > 0
+    """
+
+    pool: Codes
+    currency: Codes
+    amount: Array
+
+    @classmethod
+    def of(cls, loan: Array, currencies: Codes) -> Loans:
+        """Loans of pools 0, 1, ... by column, shape (n_pools, k); `currencies` is the code of each column."""
+        pool, column = np.nonzero(loan)
+        return cls(pool.astype(np.int32), currencies[column], loan[pool, column])
+
+    def of_pool(self, pool: int) -> Loans:
+        """Those of one pool, as pool 0."""
+        here = np.flatnonzero(self.pool == pool)
+        return Loans(np.zeros(len(here), dtype=np.int32), self.currency[here], self.amount[here])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Lines:
     """Net quantities by pool and row, sorted by pool and then by a model's rank of the rows.
 
@@ -44,6 +70,8 @@ class Lines:
     entry_value : ndarray of float64, shape (n_lines,), or None
         Value at the entry price in settlement currency, signed like the quantity; NaN for currencies. Known where there are
         isolated pools and the book gives entry prices.
+    loans : Loans or None
+        What pools of whole accounts have borrowed. None: nothing.
     """
 
     pool: Codes
@@ -54,6 +82,7 @@ class Lines:
     leverage: Array | None = None
     isolated: NDArray[np.bool_] | None = None
     entry_value: Array | None = None
+    loans: Loans | None = None
 
     def __len__(self) -> int:
         return len(self.pool)
@@ -269,35 +298,6 @@ def group_orders(
     )
 
 
-def held_beside(orders: OrderLines, lines: Lines, account: Codes) -> OrderLines:
-    """Order lines that know of the isolated positions of their accounts in the same instrument and leg.
-
-    Parameters
-    ----------
-    orders : OrderLines
-    lines : Lines
-        With isolated pools.
-    account : ndarray of int32, shape (n_pools,)
-        Account of each pool.
-    """
-    if lines.isolated is None or not len(orders):
-        return orders
-    own = np.flatnonzero(lines.isolated[lines.pool])
-    n_rows = 1 + max(int(orders.row.max()), int(lines.row.max(initial=0)))
-
-    def key(table: Lines | OrderLines) -> Offsets:
-        leg = 0 if table.leg is None else table.leg
-        return (account[table.pool].astype(np.int64) * n_rows + table.row) * LEGS + leg
-
-    keys = key(lines)[own]
-    order = np.argsort(keys)
-    wanted = key(orders)
-    first = np.searchsorted(keys[order], wanted)
-    at = np.append(order, 0)[first]
-    found = np.append(keys, -1)[np.where(first < len(own), at, len(own))] == wanted
-    return replace(orders, beside=np.where(found, np.append(lines.quantity[own], 0.0)[at], 0.0))
-
-
 def _lowest(values: Array, first: Offsets) -> Array:
     """Lowest of each run, NaN where a run has none."""
     return np.fmin.reduceat(values, first) if len(first) else np.zeros(0)
@@ -309,23 +309,6 @@ def segments(lines: Lines, code: Codes) -> Segments:
     start = _runs(lines.pool, of_line)
     first = start[:-1]
     return Segments(start, lines.pool[first], of_line[first])
-
-
-def held(lines: Lines, orders: OrderLines, rank: Codes) -> Array:
-    """Quantity already held in the row and leg of each order line, in its pool or isolated beside it."""
-    at = locate(lines, orders, rank)
-    quantity = np.zeros(len(orders)) if orders.beside is None else orders.beside.copy()
-    quantity[at >= 0] += lines.quantity[at[at >= 0]]
-    return quantity
-
-
-def locate(lines: Lines, orders: OrderLines, rank: Codes) -> Offsets:
-    """Line of the pool, row and leg of each order line, -1 where nothing is held."""
-    if not len(lines):
-        return np.full(len(orders), -1, dtype=np.int64)
-    keys, wanted = _keys(lines, rank), _keys(orders, rank)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, at, -1)
 
 
 def unprotected(orders: OrderLines) -> OrderLines:
@@ -350,7 +333,7 @@ def order_by(lines: Lines | OrderLines, rank: Codes) -> Offsets:
     return kernels.group(lines.pool, minor.astype(np.int32), int(lines.pool.max(initial=-1)) + 1)[1]
 
 
-def _keys(lines: Lines | OrderLines, rank: Codes) -> Offsets:
+def line_keys(lines: Lines | OrderLines, rank: Codes) -> Offsets:
     """One number for each (pool, rank, leg), ascending like the lines."""
     leg = 0 if lines.leg is None else lines.leg
     return (lines.pool.astype(np.int64) * len(rank) + rank[lines.row]) * LEGS + leg

@@ -17,8 +17,9 @@ from margin.book import Book
 from margin.borrowing import BorrowedMargin
 from margin.contracts import entry_value
 from margin.encoded import Encoded
+from margin.held import held_beside
 from margin.joined import JoinedPrepared, joined_results
-from margin.lines import Lines, OrderLines, group_lines, group_orders, held_beside
+from margin.lines import Lines, Loans, OrderLines, group_lines, group_orders
 from margin.market import Market
 from margin.models.requirement import Model, Prepared
 from margin.models.split import SplitModel
@@ -203,6 +204,8 @@ class Regime:
             isolated=partition.isolated,
             entry_value=None if partition.isolated is None else _entry_values(encoded, positions, len(row)),
         )
+        if holdings.loan is not None and self.pool.in_usd:  # pools of whole accounts come first: account and pool are the same
+            lines = replace(lines, loans=Loans.of(holdings.loan, holdings.currencies))
         order_lines = group_orders(
             partition.order_pool,
             holdings.order_row,

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from margin.by_name import ByName
 from margin.contracts import coin_per_contract, is_option
 from margin.errors import DataError
 from margin.lines import Lines
@@ -44,6 +45,8 @@ class FuturesMargin:
     leverage : {"table", "position", "either"}
         Whether the initial margin follows its table, or is the value over the leverage chosen for the position. A position
         without one is refused by "position" and follows its table with "either".
+    markup : ByName or None
+        Fraction added where a requirement is counted in the pool's money, by settlement currency. None: nothing.
     """
 
     initial: Callable[[str], RateTable]
@@ -52,6 +55,7 @@ class FuturesMargin:
     tiers_in: Literal["coin", "value"] = "coin"
     by: Literal["index", "base", "instrument"] = "index"
     leverage: Literal["table", "position", "either"] = "table"
+    markup: ByName | None = None
 
     def prepare(self, rows: UsedRows) -> PreparedFutures:
         """Take the rate tables of the instruments in use."""
@@ -65,18 +69,28 @@ class FuturesMargin:
         nothing = RateTable.flat(0.0)  # for all other rows, which are not margined by rate
         quoted = rows.padded(np.where(market.inverse, 1.0, market.index_price if self.price == "index" else market.mark))
         in_coin = self.tiers_in == "coin"
+        to_pool = rows.to_pool if self.markup is None else rows.to_pool * self._marked_up(self.markup, rows, futures)
         return PreparedFutures(
             table=table_of,
             initial_rates=RateTables.of([*map(self.initial, names), nothing] if by_table else [nothing] * (len(names) + 1)),
             maintenance_rates=RateTables.of([*map(self.maintenance, names), nothing]),
             coin=rows.padded(coin_per_contract(market)),
             measure=np.ones(len(rows.used)) if in_coin else quoted,
-            worth=quoted * rows.to_pool if in_coin else rows.to_pool,
-            value=quoted * rows.to_pool,
+            worth=quoted * to_pool if in_coin else to_pool,
+            value=quoted * to_pool,
+            to_pool=to_pool,
             leverage=None if self.leverage == "table" else rows.padded(futures.astype(np.float64)),
             needs_leverage=self.leverage == "position",
             market=market,
         )
+
+    def _marked_up(self, markup: ByName, rows: UsedRows, futures: NDArray[np.bool_]) -> Array:
+        """What a requirement of each row is multiplied by; the markup is asked for where something is in use."""
+        factor = np.ones(len(rows.used))
+        settlement = rows.market.settlement
+        for code in np.unique(settlement[futures]):
+            factor[: len(settlement)][settlement == code] += markup.of(rows.market.currencies[code])
+        return factor
 
     def _codes(self, market: Market) -> Codes:
         if self.by == "instrument":
@@ -106,6 +120,8 @@ class PreparedFutures:
         Pool currency per unit of what the tables give.
     value : ndarray of float64
         Pool currency per coin.
+    to_pool : ndarray of float64
+        Pool currency per unit of settlement currency of a requirement.
     leverage : ndarray of float64 or None
         1 for rows whose initial margin is value over the leverage of the position; None where that is the table's.
     needs_leverage : bool
@@ -120,6 +136,7 @@ class PreparedFutures:
     measure: Array
     worth: Array
     value: Array
+    to_pool: Array
     leverage: Array | None
     needs_leverage: bool
     market: Market

@@ -7,6 +7,7 @@ from margin.pools.isolated import IsolatedPool
 from margin.pools.lending import LendingPool, LoanTerms
 from margin.pools.partly_isolated import PartlyIsolated
 from margin.pools.segregated import SegregatedPool
+from margin.pools.shared_only import SharedOnly
 
 __all__ = [
     "Collateral",
@@ -21,4 +22,5 @@ __all__ = [
     "Pool",
     "PoolValue",
     "SegregatedPool",
+    "SharedOnly",
 ]
