@@ -73,9 +73,10 @@ def test_a_depeg_raises_what_is_quoted_in_it(market):
 
 
 def test_haircuts_rise_where_there_are_some(market):
-    regime = books.cross(haircut=0.1)
-    regime = replace(regime, collateral=replace(regime.collateral, tiers={"SOL": DiscountTiers((0.0, 5.0), (1.0, 0.5))}))
+    regime, tiers = books.cross(haircut=0.1), {"SOL": DiscountTiers((0.0, 5.0), (1.0, 0.5))}
+    regime = replace(regime, collateral=replace(regime.collateral, tiers=tiers, initial_tiers=tiers))
     rules = Shock(haircut=0.25).rules(regime).collateral
+    assert rules.initial_tiers == rules.tiers
     assert (rules.haircut.of("BTC"), rules.haircut.of("USDC")) == (pytest.approx(0.35), 0.0)
     assert rules.tiers["SOL"].rate == (0.75, 0.25)
     named = Shock(haircuts={"USDC": 0.02}).rules(regime).collateral

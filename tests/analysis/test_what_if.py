@@ -104,13 +104,15 @@ class TestWhatIf:
         assert (found.before.initial_margin[0], found.after.initial_margin[0]) == (pytest.approx(30.0), pytest.approx(60.0))
 
 
-def test_caps_of_hedges_outlive_more_balances():
+def test_columns_of_balances_outlive_more_balances():
     from margin.analysis.variants import Variants
 
-    owned = {"account": ["a"], "currency": ["AAA"], "amount": [1.0], "hedge_cap": [0.5]}
+    owned = {"account": ["a"], "currency": ["AAA"], "amount": [1.0], "hedge_cap": [0.5], "loan": [2.0], "collateral": [False]}
     variants = Variants.of(Book.of(balances=owned), np.zeros(2, dtype=np.int32))
     more = variants.with_balance(np.array([1], dtype=np.int32), "USDC", np.array([5.0])).book.balances
     np.testing.assert_array_equal(more.hedge_cap, [0.5, 0.5, np.nan])
+    assert more.loan.tolist() == [2.0, 2.0, 0.0]
+    assert more.collateral.tolist() == [False, False, True]
 
 
 class TestCure:

@@ -19,7 +19,7 @@ from margin.errors import DataError, ParameterError
 from margin.market import Market
 from margin.models.history import History
 from margin.models.history_stress import loosened, pulled
-from margin.pools import Collateral, DiscountTiers, LendingPool, LoanTerms, PartlyIsolated, Pool
+from margin.pools import Collateral, DiscountTiers, LendingPool, LoanTerms, PartlyIsolated, Pool, SharedOnly
 from margin.pricing import model_marks
 from margin.regime import Regime
 
@@ -218,7 +218,7 @@ class Shock:
 
     def _pool(self, pool: Pool) -> Pool:
         """Pools that lend, themselves or beside isolated ones, with less lent on each collateral; others as they are."""
-        if isinstance(pool, PartlyIsolated):
+        if isinstance(pool, PartlyIsolated | SharedOnly):
             return replace(pool, shared=self._pool(pool.shared))
         if not isinstance(pool, LendingPool):
             return pool
@@ -242,12 +242,13 @@ class Shock:
             up = self.haircuts.get(currency, self.haircut if min(tiers.rate) < 1 else 0.0)
             return replace(tiers, rate=tuple(_fraction(rate - up) for rate in tiers.rate))
 
-        initial = collateral.initial_haircut
+        initial, apart = collateral.initial_haircut, collateral.initial_tiers
         return replace(
             collateral,
             haircut=raised(collateral.haircut),
             initial_haircut=None if initial is None else raised(initial),
             tiers={currency: lowered(currency, tiers) for currency, tiers in collateral.tiers.items()},
+            initial_tiers=None if apart is None else {currency: lowered(currency, tiers) for currency, tiers in apart.items()},
         )
 
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from margin import columns as tables
 from margin.analysis.variants import Variants, with_positions
-from margin.book import LONG, NET, SHORT, Book, Positions
+from margin.book import Book
+from margin.book_rows import LONG, NET, SHORT, Positions
 from margin.contracts import is_option, unrealised_pnl
 from margin.errors import DataError
 from margin.ids import Ids, concat

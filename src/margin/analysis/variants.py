@@ -85,6 +85,7 @@ class Variants:
             # What does not limit and does not switch off leaves it to the other rows of the account.
             None if old.hedge_cap is None else np.append(old.hedge_cap, np.full(len(variant), np.nan)),
             None if old.collateral is None else np.append(old.collateral, np.ones(len(variant), dtype=np.bool_)),
+            None if old.loan is None else np.append(old.loan, np.zeros(len(variant))),
         )
         balance = np.append(self.balance, np.full(len(variant), -1, dtype=np.int64))
         return replace(self, book=replace(book, currencies=currencies, balances=added), balance=balance)
