@@ -8,9 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 
-from margin.errors import ParameterError
 from margin.models.requirement import Model
 from margin.params import ACCEPTED, Day, Parameters
 from margin.pools import Collateral, CrossPool, PartlyIsolated, Pool, SegregatedPool, SharedOnly
@@ -20,6 +18,7 @@ from margin.venues.binance.futures import asset_buffer, futures_model, multi_ass
 from margin.venues.binance.options import options_model
 from margin.venues.binance.portfolio_margin import flat_collateral, portfolio_margin_model, tiered_collateral
 from margin.venues.binance.span import span_model
+from margin.venues.presets import check_mode, load_parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +60,7 @@ def parameters(
     ParameterError
         If a file is malformed.
     """
-    with as_file(files(__package__) / "params") as folder:
-        return Parameters.load(*sorted(folder.glob("*.toml")), *params, as_of=as_of, accept=accept)
+    return load_parameters(__package__, as_of=as_of, params=params, accept=accept)
 
 
 def regime(
@@ -95,9 +93,7 @@ def regime(
         If there is no such mode, or a parameter that every book needs has no value. Parameters of single symbols and assets are
         asked for when a book that needs them is assessed.
     """
-    if mode not in MODES:
-        message = f"no mode {mode!r}; available: {', '.join(MODES)}"
-        raise ParameterError(message, name="mode", scope="arguments")
+    check_mode(mode, MODES)
     resolved = parameters(as_of, params=params, accept=accept)
     if given:
         resolved = resolved.with_(given, source="given", status="recorded")
@@ -112,9 +108,5 @@ def compose(mode: str, p: Parameters) -> Regime:
         pool=rules.pool,
         model=rules.model(p),
         collateral=rules.collateral(p),
-        provenance={
-            "as_of": p.as_of.isoformat(),
-            "statuses": ", ".join(sorted(p.statuses())),
-            "parameters": p.fingerprint(),
-        },
+        provenance=p.provenance(),
     )

@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from typing import Literal
 
 from margin.borrowing import BorrowedMargin
-from margin.errors import ParameterError
 from margin.models.futures import FuturesMargin
 from margin.models.increasing_orders import IncreasingOrders
 from margin.models.no_options import NoOptions
@@ -22,6 +20,7 @@ from margin.params import ACCEPTED, Day, Parameters
 from margin.pools import LendingPool, LoanTerms, PartlyIsolated, SegregatedPool
 from margin.regime import Regime, with_overrides
 from margin.venues.hyperliquid.tiers import maintenance, opening
+from margin.venues.presets import check_mode, load_parameters
 
 MODES = ("standard", "unified", "portfolio_margin")
 
@@ -51,8 +50,7 @@ def parameters(as_of: Day, *, params: Sequence[str | os.PathLike[str]] = (), acc
     ParameterError
         If a file is malformed.
     """
-    with as_file(files(__package__) / "params") as folder:
-        return Parameters.load(*sorted(folder.glob("*.toml")), *params, as_of=as_of, accept=accept)
+    return load_parameters(__package__, as_of=as_of, params=params, accept=accept)
 
 
 def regime(
@@ -83,9 +81,7 @@ def regime(
         If there is no such mode, or a parameter that every book needs has no value. Margin tables of coins are asked for when a
         book that holds them is assessed.
     """
-    if mode not in MODES:
-        message = f"no mode {mode!r}; available: {', '.join(MODES)}"
-        raise ParameterError(message, name="mode", scope="arguments")
+    check_mode(mode, MODES)
     return compose(mode, parameters(as_of, params=params, accept=accept), options or Options())
 
 
@@ -102,11 +98,7 @@ def _compose(mode: str, p: Parameters, options: Options) -> Regime:
         model=_model(p, options, buffer=1.0 if mode == "standard" else p.number("orders.buffer")),
         borrowing=borrowed_margin(p, options) if lends else None,
         liquidates_at="excess",
-        provenance={
-            "as_of": p.as_of.isoformat(),
-            "statuses": ", ".join(sorted(p.statuses())),
-            "parameters": p.fingerprint(),
-        },
+        provenance=p.provenance(),
     )
 
 
