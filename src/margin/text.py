@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from margin.explanation import Explanation, PoolExplanation
 
 SHOWN = 10
+
+ILLUSTRATIVE = "ILLUSTRATIVE: parameters in use are made up, and so is every number below"
 UNITS = 6
 """Most units beside each other in an explanation."""
 
@@ -27,8 +29,27 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def rows_text(columns: Mapping[str, Any], rows: int | None = None) -> str:
+    """The first rows of columns as an aligned table, by default all."""
+    count = len(next(iter(columns.values()))) if columns else 0
+    shown = count if rows is None else min(count, rows)
+    cells = [[_shown(values[i]) for values in columns.values()] for i in range(shown)]
+    more = f"\n... {count - shown} more" if count > shown else ""
+    return table([name.replace("_", " ") for name in columns], cells) + more
+
+
+def _shown(value: object) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def number(value: float) -> str:
-    """A number for reading: grouped digits, about eight significant ones."""
+    """A number for reading: grouped digits, about eight significant ones; a dash for none."""
+    if np.isnan(value):
+        return "-"
     if not np.isfinite(value) or value == 0:
         return f"{value + 0.0:g}"  # a negative zero is a zero
     digits = max(0, 7 - int(np.floor(np.log10(abs(value)))))
@@ -46,7 +67,7 @@ def assessment_text(assessment: Assessment) -> str:
     )
     names = ("account", "pool", "currency", "equity", "initial_margin", "maintenance_margin", "utilisation", "status")
     shown = min(len(assessment), SHOWN)
-    rows = [[_cell(columns[name][i]) for name in names] for i in range(shown)]
+    rows = [[_shown(columns[name][i]) for name in names] for i in range(shown)]
     more = f"\n... {len(assessment) - shown} more" if len(assessment) > shown else ""
     return f"{head}{_mark(assessment)}\n{table(names, rows)}{more}"
 
@@ -96,8 +117,4 @@ def _unit_tables(pool: PoolExplanation) -> list[str]:
 
 
 def _mark(assessment: Assessment) -> str:
-    return "\nILLUSTRATIVE: parameters in use are made up, and so is every number below" if assessment.illustrative else ""
-
-
-def _cell(value: object) -> object:
-    return float(value) if isinstance(value, np.floating) else value
+    return f"\n{ILLUSTRATIVE}" if assessment.illustrative else ""

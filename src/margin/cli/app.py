@@ -13,14 +13,17 @@ import click
 
 import margin
 from margin.cli.backtest import backtest
+from margin.cli.compare import compare
 from margin.cli.demo import demo
 from margin.cli.explain import explain
+from margin.cli.impact import impact
 from margin.cli.liquidation_prices import liquidation_prices
 from margin.cli.params import params
 from margin.cli.recorded import recorded
 from margin.cli.run import run
 from margin.cli.synthetic import synthetic
 from margin.cli.verify import verify
+from margin.cli.what_if import what_if
 from margin.errors import MarginError
 
 OK, FAILED, WRONG_INPUT, BUG, INTERRUPTED, CLOSED = 0, 1, 2, 70, 130, 141
@@ -117,6 +120,6 @@ def application() -> None:
     """
 
 
-COMMANDS = (demo, run, explain, liquidation_prices, params, verify, synthetic, recorded, backtest)
+COMMANDS = (demo, run, explain, what_if, compare, impact, liquidation_prices, params, verify, synthetic, recorded, backtest)
 for command in COMMANDS:
     application.add_command(command)

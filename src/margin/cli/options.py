@@ -10,6 +10,8 @@ import click
 import numpy as np
 
 from margin import venues
+from margin.book import Book
+from margin.errors import DataError
 from margin.params import ACCEPTED, STATUSES
 from margin.regime import Regime
 
@@ -78,6 +80,17 @@ def day(time: np.datetime64) -> str:
     return str(time.astype("datetime64[D]"))
 
 
+def account_key(book: Book, account: str) -> str | int:
+    """An account as the book names it: text, or an integer."""
+    if not book.accounts.is_integer:
+        return account
+    try:
+        return int(account)
+    except ValueError:
+        message = f"accounts of this snapshot are integers, {account!r} is none"
+        raise DataError(message, table="accounts", column="account", value=account) from None
+
+
 def regime_of(
     snapshot: Path,
     time: np.datetime64,
@@ -87,11 +100,13 @@ def regime_of(
     as_of: str | None,
     files: Sequence[Path],
     accept: Sequence[str],
+    quiet: bool = False,
 ) -> Regime:
     """The regime that the options describe, for a snapshot of a given time.
 
     A snapshot that brings its own parameter file gets it, and says so on stderr. Unless ``--accept`` says otherwise its
-    illustrative values are taken too: the snapshot is made for them, and the result is marked as illustrative.
+    illustrative values are taken too: the snapshot is made for them, and the result is marked as illustrative. `quiet` says
+    nothing, for the second regime of a command.
     """
     module = venues.load(venue)
     if mode not in module.MODES:
@@ -102,6 +117,7 @@ def regime_of(
     if own.is_file():
         files = (own, *files)
         accepted = tuple(accept) or STATUSES
-        click.echo(f"using the snapshot's own parameters, {own}", err=True)
+        if not quiet:
+            click.echo(f"using the snapshot's own parameters, {own}", err=True)
     regime: Regime = module.regime(mode, as_of=as_of or day(time), params=tuple(files), accept=accepted)
     return regime
