@@ -33,5 +33,5 @@ def explain(snapshot: Path, account: str, **regime: Any) -> None:
         except ValueError:
             message = f"accounts of this snapshot are integers, {account!r} is none"
             raise DataError(message, table="accounts", column="account", value=account) from None
-    rules = options.regime_of(snapshot, market.time, **regime)
+    rules = options.regime_of(snapshot, **regime)(market)
     click.echo(str(rules.assess(book.select([key]), market).explain(key)))
