@@ -120,13 +120,13 @@ def empty(name: str) -> Columns:
     return read(name, {column: [] for column in table.required})
 
 
-def read(name: str, source: object) -> Columns:
-    """Read a table of `TABLES` and check it against its schema.
+def read(name: str | Table, source: object) -> Columns:
+    """Read a table and check it against its schema.
 
     Parameters
     ----------
-    name : str
-        Name of the table.
+    name : str or Table
+        Name of a table of `TABLES`, or a schema of one's own.
     source : mapping of column name to list, tuple, numpy array or Arrow column; or object with ``__arrow_c_stream__``
         pyarrow, polars, pandas and duckdb objects are read once. The unnamed index of a pandas frame is not a column.
 
@@ -135,7 +135,7 @@ def read(name: str, source: object) -> Columns:
     DataError
         If a column is missing or unknown, has the wrong type or length, or if a value is missing or breaks its rule.
     """
-    table = TABLES[name]
+    table = TABLES[name] if isinstance(name, str) else name
     raw = _raw_columns(table, source)
     length = len(next(iter(raw.values())))
     values: dict[str, Any] = {}
@@ -149,7 +149,7 @@ def read(name: str, source: object) -> Columns:
             values[column.name] = _convert(column, given)
         except DataError as error:
             key = {} if error.row is None else columns.key(error.row)
-            raise error.located(table=name, column=column.name, key=key) from None
+            raise error.located(table=table.name, column=column.name, key=key) from None
         _check(columns, column)
     return columns
 

@@ -65,6 +65,33 @@ def pulled(history: History, k: float, *, keep: Literal["volatilities", "moves"]
     12 (1982). Ranks: R. Iman and W. Conover, A distribution-free approach to inducing rank correlation among input variables,
     Communications in Statistics B 11 (1982).
     """
+    return _mixed(history, k, np.ones((len(history.names), len(history.names))), keep)
+
+
+def loosened(history: History, k: float, *, keep: Literal["volatilities", "moves"]) -> History:
+    """The history with the correlations of prices pulled towards none by a fraction `k`.
+
+    As `pulled`, with the target ``(1 - k) * C + k * I``. At ``k = 1`` log moves are uncorrelated, not independent: days on which
+    much happened stay days on which much happened. `broken` takes that away too.
+
+    Parameters
+    ----------
+    history : History
+        As in `pulled`.
+    k : float
+        In [0, 1].
+    keep : {"volatilities", "moves"}
+
+    Raises
+    ------
+    ValueError, DataError
+        As in `pulled`.
+    """
+    return _mixed(history, k, np.eye(len(history.names)), keep)
+
+
+def _mixed(history: History, k: float, end: Array, keep: str) -> History:
+    """The history with correlations ``(1 - k) * C + k * end``."""
     if not 0.0 <= k <= 1.0:
         raise ValueError(f"k={k}: a fraction between 0 and 1")
     if keep not in ("volatilities", "moves"):
@@ -81,7 +108,7 @@ def pulled(history: History, k: float, *, keep: Literal["volatilities", "moves"]
         raise DataError("the price never moves", table=TABLE, column="price", key={"name": name}, hint="Leave the coin out.")
     standard = (price - mean) / deviation
     correlation = (standard * weight[:, None]).T @ standard
-    target = (1.0 - k) * correlation + k
+    target = (1.0 - k) * correlation + k * end
     mixing = _mixing(correlation, target)
     if np.abs(mixing @ correlation @ mixing - target).max() > _TOLERANCE:
         problem = f"the moves of {len(history.names)} coins in {history.n_scenarios} scenarios span too few dimensions"
