@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin.assessment import LIQUIDATION, STATUSES
-from margin.batch.run import UNITS
 from margin.errors import DataError
 from margin.report.results import Result, Vocabulary, numbers
 
@@ -161,7 +160,7 @@ class _Sums:
 
     def __init__(self, result: Result, usd: Mapping[str, float], shown: int) -> None:
         self._result, self._usd = result, usd
-        self._currency, self._status = Vocabulary(), Vocabulary()
+        self._currency, self._status, self._pool = Vocabulary(), Vocabulary(), Vocabulary()
         self._unit, self._scenario = Vocabulary(), Vocabulary()
         self._by_currency: dict[str, Array] = {}
         self._scenarios: dict[tuple[int, int], Array] = {}
@@ -183,11 +182,14 @@ class _Sums:
         """Add a block."""
         self.rows += len(batch)
         code = self._currency.codes(batch.column("currency"))
-        unknown = [word for word in self._currency.words if word not in self._usd]
-        if unknown:
-            problem = f"pools in {', '.join(unknown)}, of which the manifest has no total"
-            raise DataError(problem, table="assessments", column="currency", hint="Margin the snapshot again.")
-        rate = np.array([self._usd[word] for word in self._currency.words])[code]
+        rate = np.array([self._usd.get(word, np.nan) for word in self._currency.words])[code]
+        if np.isnan(rate).any():
+            word = self._currency.words[code[np.argmax(np.isnan(rate))]]
+            problem = f"the manifest has no total of pools in {word}"
+            raise DataError(problem, table="assessments", column="currency", value=word, hint="Margin the snapshot again.")
+        pool, first = np.unique(self._pool.codes(batch.column("pool")), return_index=True)
+        for p, row in zip(pool, first, strict=True):
+            self.pool_currency[self._pool.words[p]] = self._currency.words[code[row]]
         maintenance, excess = numbers(batch, "maintenance_margin"), numbers(batch, "excess")
         status = self._status.codes(batch.column("status"))
         known = np.array([STATUSES.index(word) for word in self._status.words])[status]
@@ -197,8 +199,8 @@ class _Sums:
         figures = (
             numbers(batch, "equity"), numbers(batch, "collateral_value"), numbers(batch, "initial_margin"), maintenance, short
         )  # fmt: skip
-        for c, word in enumerate(self._currency.words):
-            here = code == c
+        for c in np.unique(code):
+            here, word = code == c, self._currency.words[c]
             more = np.array([here.sum(), *(values[here].sum() for values in figures)])
             self._by_currency[word] = self._by_currency.get(word, 0.0) + more
         self.components += [float(numbers(batch, name) @ rate) for name in self._result.components]
@@ -327,11 +329,8 @@ def _worst_losses(result: Result, usd: Mapping[str, float], pool_currency: Mappi
     sums: dict[str, float] = {}
     for batch in result.unit_blocks(("pool", "unit", "worst_loss")):
         unit, pool = units.codes(batch.column("unit")), pools.codes(batch.column("pool"))
-        rate = np.array([usd[pool_currency[word]] for word in pools.words])[pool]
+        rate = np.array([usd[pool_currency[word]] if word in pool_currency else np.nan for word in pools.words])[pool]
         totals = np.bincount(unit, weights=numbers(batch, "worst_loss") * rate, minlength=len(units.words))
-        for word, total in zip(units.words, totals, strict=True):
-            sums[word] = sums.get(word, 0.0) + float(total)
+        for code in np.unique(unit):
+            sums[units.words[code]] = sums.get(units.words[code], 0.0) + float(totals[code])
     return sums
-
-
-__all__ = ["EDGES", "UNITS", "Aggregates", "Bin", "CurrencySum", "Largest", "PoolRow", "Share", "aggregate"]
