@@ -111,7 +111,7 @@ class Figures(Tabular):
 
     @property
     def utilisation(self) -> Array:
-        """Maintenance margin over collateral, shape (n,): 0 where nothing is required, infinite where nothing stands against it."""
+        """Maintenance margin over collateral, shape (n,): 0 where nothing is required, infinite without collateral."""
         return ratio(self.maintenance_margin, self.maintenance_collateral)
 
     @property
@@ -140,7 +140,7 @@ def usd_per_unit(assessment: Assessment) -> Array:
 
 
 def ratio(requirement: Array, collateral: Array) -> Array:
-    """Requirement over collateral: 0 where nothing is required and nothing owed, infinite where no collateral stands against it."""
+    """Requirement over collateral: 0 where nothing is required and nothing owed, infinite where there is no collateral."""
     out = np.divide(requirement, collateral, out=np.full(np.shape(requirement), np.inf), where=collateral > 0)
     return np.where((requirement == 0) & (collateral >= 0), 0.0, out)
 

@@ -122,10 +122,7 @@ def cure(
     regime, book = regime.of(account), book.select([code], codes=True)
     before = Figures.of(regime.assess(book, market))
     held = book.positions
-    if instruments is None:
-        names = book.instruments.take(np.unique(held.instrument))
-    else:
-        names = Ids.of(instruments)
+    names = book.instruments.take(np.unique(held.instrument)) if instruments is None else Ids.of(instruments)
     row = rows_of(market, names, table="instruments")
     coin_usd = coin_per_contract(market) * coin_value(market, in_usd=True)  # USD of one contract
     if largest is None:

@@ -28,7 +28,7 @@ TRADES = Table(
         Column("account", "id", "who trades; needed where none is named beside the table", required=False),
         Column("candidate", "id", "trades of one candidate are done together; by default each row is one", required=False),
         Column(
-            "isolated_collateral", "number", "collateral assigned; 0 adds to an isolated position, none shares what the account has",
+            "isolated_collateral", "number", "collateral assigned; 0 adds to an isolated position, without one it shares",
             "settlement currency", False, "non_negative", (), True,
         ),
         Column("leverage", "number", "leverage chosen", "", False, "positive", (), True),

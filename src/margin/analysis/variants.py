@@ -61,7 +61,8 @@ class Variants:
     ) -> Variants:
         """Only some of the rows; None keeps all."""
         book, changed = self.book, {}
-        for name, rows, keep in (("positions", "position", positions), ("orders", "order", orders), ("balances", "balance", balances)):
+        wanted = (("positions", "position", positions), ("orders", "order", orders), ("balances", "balance", balances))
+        for name, rows, keep in wanted:
             if keep is not None:
                 at = np.flatnonzero(keep)
                 changed[rows] = getattr(self, rows)[at]
