@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -238,7 +239,7 @@ class _Sums:
 
     def bins(self) -> tuple[Bin, ...]:
         """From nothing required to above one."""
-        ranges = [f"{100 * low:.0f} to {100 * high:.0f} %" for low, high in zip(EDGES, EDGES[1:], strict=False)]
+        ranges = [f"{100 * low:.0f} to {100 * high:.0f} %" for low, high in pairwise(EDGES)]
         labels = ("nothing required", *ranges, "100 % and above")
         return tuple(Bin(label, int(n), float(m)) for label, n, m in zip(labels, *self._histogram, strict=True))
 

@@ -134,7 +134,8 @@ class Vocabulary:
             column = column.dictionary_encode()
         of_batch = [self._new(word) for word in column.dictionary.to_pylist()]
         local = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        return np.array([*of_batch, -1], dtype=np.int64)[local]
+        codes: NDArray[np.int64] = np.array([*of_batch, -1], dtype=np.int64)[local]
+        return codes
 
     def _new(self, word: str | None) -> int:
         if word not in self._code:

@@ -82,7 +82,7 @@ class NamedRegime:
         found = regime.provenance.get("parameters", "")
         if found != fingerprint:
             message = (
-                f"the parameters of {regime.name} are not those of the result any more (fingerprint {found}, then {fingerprint}). "
+                f"the parameters of {regime.name} are not those of the result any more (fingerprint {found}, not {fingerprint}). "
                 "Margin the snapshot again."
             )
             raise ParameterError(message, name="parameters", scope=regime.name)
