@@ -18,6 +18,7 @@ from margin.cli.explain import explain
 from margin.cli.liquidation_prices import liquidation_prices
 from margin.cli.params import params
 from margin.cli.recorded import recorded
+from margin.cli.report import report
 from margin.cli.run import run
 from margin.cli.synthetic import synthetic
 from margin.cli.verify import verify
@@ -117,6 +118,6 @@ def application() -> None:
     """
 
 
-COMMANDS = (demo, run, explain, liquidation_prices, params, verify, synthetic, recorded, backtest)
+COMMANDS = (demo, run, report, explain, liquidation_prices, params, verify, synthetic, recorded, backtest)
 for command in COMMANDS:
     application.add_command(command)

@@ -42,7 +42,9 @@ def heat_map(found: HeatMap, currency: str) -> Figure:
         "colorbar": {"thickness": 10, "tickformat": ".2~s"},
     }
     height = 130 + 44 * len(found.vols)
-    return _figure([trace], x="price move", y="volatility", height=height, categories=True)
+    figure = _figure([trace], x="price move", y="volatility", height=height, categories=True)
+    figure["layout"]["yaxis"]["autorange"] = "reversed"  # in the order of the rows
+    return figure
 
 
 def surface(found: Surface) -> Figure:

@@ -17,6 +17,7 @@ from margin.report import figures
 from margin.report.accounts import AccountDetail, Bar
 from margin.report.aggregates import Aggregates, PoolRow
 from margin.report.shocked import Stressed
+from margin.text import number
 
 TEMPLATES = "templates"
 
@@ -111,6 +112,7 @@ def _environment() -> Any:
         "percent": percent,
         "count": lambda value: f"{value:,}",
         "words": lambda name: str(name).replace("_", " "),
+        "quantity": lambda value: NOTHING if np.isnan(value) else number(value),
         "exact": exact,
         "json": as_json,
         "offsets": offsets,
@@ -156,6 +158,8 @@ def percent(value: float) -> str:
     """A fraction as percents; what has no collateral against it is infinite."""
     if not np.isfinite(value):
         return "∞" if value > 0 else NOTHING
+    if 0.9995 <= value < 1:  # must not read as reached
+        return f"{np.floor(1e4 * value) / 100:.2f} %"
     return f"{100 * value:,.1f} %"
 
 

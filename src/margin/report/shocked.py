@@ -58,6 +58,11 @@ class VolCurve:
     steps: tuple[tuple[float, float, float], ...]
 
     @property
+    def flat(self) -> bool:
+        """Whether the initial margin does not depend on volatility."""
+        return bool(np.ptp(self.initial) <= 1e-9 * np.abs(self.initial).max())
+
+    @property
     def switches(self) -> tuple[tuple[float, str, str], ...]:
         """Where another scenario becomes the worst: the change of vol, the scenario before and after it."""
         pairs = zip(self.change[1:], pairwise(self.scenario), strict=True)
@@ -111,7 +116,7 @@ def stress_table(regime: Regime, market: Market, book: Book, *, threads: int = 0
         f = Figures.of(rules.assess(book, shocked, threads=threads))
         rows.append(
             Stressed(
-                shock=f"price {100 * price:+.0f} %, vol {100 * vol:+.0f} %" if price or vol else "as it is",
+                shock=_in_words(price, vol),
                 equity=float(f.equity.sum()),
                 initial=float(f.initial_margin.sum()),
                 maintenance=float(f.maintenance_margin.sum()),
@@ -121,6 +126,11 @@ def stress_table(regime: Regime, market: Market, book: Book, *, threads: int = 0
             )
         )
     return tuple(rows)
+
+
+def _in_words(price: float, vol: float) -> str:
+    moves = [f"{name} {100 * move:+.0f} %" for name, move in (("price", price), ("vol", vol)) if move]
+    return ", ".join(moves) or "as it is"
 
 
 def surfaces(regime: Regime, book: Book, market: Market) -> tuple[Surface, ...]:

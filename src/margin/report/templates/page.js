@@ -6,7 +6,7 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
   const number = (text) => ({ inf: Infinity, "-inf": -Infinity, nan: NaN })[text] ?? Number(text);
   for (const head of table.tHead.rows[0].cells) {
     head.querySelector("button").addEventListener("click", () => {
-      const down = head.getAttribute("aria-sort") === "ascending" || (head.ariaSort === null && head.classList.contains("n"));
+      const down = head.getAttribute("aria-sort") === "ascending" || (!head.hasAttribute("aria-sort") && head.classList.contains("n"));
       for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       const rows = [...body.rows].map((row) => [row.cells[head.cellIndex].dataset.value, row]);
