@@ -15,7 +15,7 @@ from margin.cli.printing import progress, size
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="HTML file to write.")
 @click.option("--account", "accounts", multiple=True, metavar="ID", help="Account to draw; may be given several times.")
 @click.option(
-    "--nearest", type=click.IntRange(min=0), default=3, show_default=True, help="Without --account, how many of the nearest to draw."
+    "--nearest", type=click.IntRange(min=0), default=3, show_default=True, help="Accounts to draw where none is named."
 )
 @click.option("--rows", type=click.IntRange(min=1), default=100, show_default=True, help="Rows in the lists of pools.")
 @click.option(

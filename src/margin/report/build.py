@@ -72,6 +72,7 @@ def report(
         If jinja2, plotly or pyarrow is not installed.
     """
     show = on_progress or (lambda _stage, _done: None)
+    show("read", 0.0)
     folders = [results] if isinstance(results, str | Path) else list(results)
     if not folders:
         raise DataError("there is no result to report on", hint="Give the output folder of margin-engine run.")
@@ -84,6 +85,7 @@ def report(
     tables: list[tuple[str, tuple[Stressed, ...]]] = []
     shown: list[AccountDetail] = []
     wanted = list(accounts)
+    show("accounts", 0.0)
     for result, sums in zip(opened, found, strict=True):
         names = wanted or _nearest(sums, found, drawn)
         if not names and not stress:
@@ -98,6 +100,7 @@ def report(
             missing.append(f"No single accounts of {result.regime}: {error}")
             continue
         if stress:
+            show("stress", 0.0)
             tables.append((result.regime, stress_table(regime, loaded.market, loaded.book, threads=threads)))
             show("stress", len(tables) / len(opened))
         here = [name for name in names if name in _ids(loaded, names)]
@@ -108,6 +111,7 @@ def report(
     if accounts and wanted:
         raise DataError(f"account {wanted[0]!r} is not in the snapshot", value=wanted[0], count=len(wanted))
     show("accounts", 1.0)
+    show("write", 0.0)
     page = Page(
         title=title,
         manifests=tuple(result.manifest for result in opened),

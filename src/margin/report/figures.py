@@ -95,14 +95,14 @@ def vol_curve(found: VolCurve) -> Figure:
         _line("maintenance margin", found.change, [float(value) for value in found.maintenance], MAINTENANCE, "dash"),
     ]
     if found.switches:
-        at = [change for change, _, _ in found.switches]
+        where = [change for change, _, _ in found.switches]
         traces.append(
             {
                 "type": "scatter",
                 "mode": "markers",
                 "name": "another scenario is the worst",
-                "x": [100 * change for change in at],
-                "y": [float(np.interp(change, found.change, found.initial)) for change in at],
+                "x": [100 * change for change in where],
+                "y": [float(np.interp(change, found.change, found.initial)) for change in where],
                 "text": [f"{before} → {after}" for _, before, after in found.switches],
                 "hovertemplate": "vol %{x:+.0f} %<br>%{text}<extra></extra>",
                 "marker": {"size": 9, "symbol": "diamond", "color": MARK},

@@ -21,7 +21,8 @@ from margin.text import number
 
 TEMPLATES = "templates"
 
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
+"""Where there is no number."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -163,7 +164,7 @@ def percent(value: float) -> str:
     return f"{100 * value:,.1f} %"
 
 
-def exact(value: float) -> str:
+def exact(value: object) -> str:
     """A number for machines, every digit of it."""
     return repr(float(value)) if isinstance(value, float | np.floating) else str(value)
 
@@ -179,7 +180,7 @@ def as_json(value: object) -> Any:
 def offsets(bars: Sequence[Bar]) -> list[tuple[Bar, float, float]]:
     """Each bar with where it starts and how long it is, in percent of the range that all of them span."""
     ends = [0.0, *(bar.start for bar in bars), *(bar.start + bar.amount for bar in bars)]
-    low, span = min(ends), (max(ends) - min(ends)) or 1.0
+    low, span = min(ends), max(max(ends) - min(ends), np.finfo(np.float64).tiny)
     return [
         (bar, 100 * (min(bar.start, bar.start + bar.amount) - low) / span, 100 * abs(bar.amount) / span) for bar in bars
     ]
