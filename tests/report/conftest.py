@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("pyarrow")
-pytest.importorskip("jinja2")
-pytest.importorskip("plotly")
-
 from margin import batch, synthetic
 from margin.params import STATUSES
 from margin.report import report
 from margin.venues.named import NamedRegime
+
+pytest.importorskip("pyarrow")
+pytest.importorskip("jinja2")
+pytest.importorskip("plotly")
 
 MODES = ("cross_portfolio", "segregated_standard")
 

@@ -1,15 +1,16 @@
-"""The page in a real browser: its numbers against the result tables, sorting, searching, and nothing loaded or complained about."""
+"""The page in a real browser: its numbers against the result tables, sorting, searching; nothing loaded, no complaint."""
 
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-pq = pytest.importorskip("pyarrow.parquet")
-
 from browser import Browser, chromium
+
+pq = pytest.importorskip("pyarrow.parquet")
 
 DRAWN = "document.documentElement.dataset.drawn === 'true'"
 WIDTHS = (1280, 390)
@@ -102,13 +103,14 @@ def test_totals(page, made, tables):
 
 
 def test_components_and_bins(page, made, tables):
-    script = """[...document.querySelectorAll('#by-component tbody tr')]
-        .map((row) => [row.dataset.mode, row.dataset.component, row.cells[2].dataset.value])"""
+    script = """[...document.querySelectorAll('#by-component tr[data-mode]')]
+        .map((row) => [row.dataset.mode, row.dataset.component, row.cells[1].dataset.value])"""
     shown = {(mode, name): float(value) for mode, name, value in page.value(script)}
     for table, result in zip(tables, made.page.results, strict=True):
         for name in result.components:
             assert shown[result.mode, name] == pytest.approx(usd(made, table, name), rel=1e-9, abs=1e-6)
-    bins = "[...document.querySelectorAll('.bins')].map((t) => [...t.tBodies[0].rows].map((r) => Number(r.cells[1].dataset.value)))"
+    bins = """[...document.querySelectorAll('.bins')]
+        .map((table) => [...table.tBodies[0].rows].map((row) => Number(row.cells[1].dataset.value)))"""
     for table, counts in zip(tables, page.value(bins), strict=True):
         ratios = np.array([row["utilisation"] for row in table])
         inside = [int(((ratios >= low) & (ratios < low + 0.1) & (ratios > 0)).sum()) for low in np.arange(10) / 10]
@@ -182,7 +184,7 @@ def test_charts_have_names_and_numbers_behind_them(page):
     assert page.value("[...document.querySelectorAll('button, input, select')].every((e) => e.labels?.length || e.textContent)")
     levels = page.value("[...document.querySelectorAll('h1, h2, h3')].map((h) => Number(h.tagName[1]))")
     assert levels[0] == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
 def contrast(browser, selector):
@@ -203,7 +205,7 @@ def contrast(browser, selector):
         const [low, high] = [light(getComputedStyle(element).color), light(back)].sort((a, b) => a - b);
         return (high + 0.05) / (low + 0.05);
         })"""
-        + f"({selector!r})"
+         f"({selector!r})"
     )
 
 

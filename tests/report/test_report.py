@@ -9,10 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-pq = pytest.importorskip("pyarrow.parquet")
-
 from margin import Regime, batch
-from margin.errors import DataError, MarginError, MissingExtraError, ParameterError
+from margin.errors import DataError, MissingExtraError, ParameterError
 from margin.params import STATUSES
 from margin.report import report, results
 from margin.report.accounts import waterfall
@@ -21,6 +19,8 @@ from margin.report.page import as_json, money, percent, short
 from margin.report.results import Result
 from margin.report.shocked import CURVE, _steps
 from margin.venues.named import NamedRegime
+
+pq = pytest.importorskip("pyarrow.parquet")
 
 
 @pytest.fixture
@@ -205,8 +205,11 @@ def test_a_regime_of_ones_own_has_no_name(made, tmp_path):
 
 def test_steps_are_found_where_they_are():
     jump = 0.1234
-    found = _steps(lambda x: 100.0 + 5.0 * x + (20.0 if x >= jump else 0.0), np.array([100.0 + 5 * x + 20 * (x >= jump) for x in CURVE]))
-    (step,) = found
+
+    def at(x):
+        return 100.0 + 5.0 * x + (20.0 if x >= jump else 0.0)
+
+    (step,) = _steps(at, np.array([at(x) for x in CURVE]))
     assert step[0] == pytest.approx(jump, abs=1e-6)
     assert step[2] - step[1] == pytest.approx(20.0, rel=1e-4)
     steep = np.array([100.0 * np.exp(3 * x) for x in CURVE])
@@ -233,6 +236,11 @@ def test_nothing_in_data_ends_a_script():
         as_json(float("nan"))
 
 
-def test_errors_are_of_this_package(made, tmp_path):
-    with pytest.raises(MarginError):
-        report(made.results, tmp_path / "r.html", accounts=["nobody"])
+def test_integer_accounts_are_asked_for_as_text():
+    from margin import Book
+    from margin.report.accounts import _key
+
+    book = Book.of(balances={"account": np.array([7, 8]), "currency": ["BTC", "BTC"], "amount": [1.0, 1.0]})
+    assert _key(book, "8") == 8
+    with pytest.raises(DataError, match="are integers"):
+        _key(book, "eight")
