@@ -112,6 +112,8 @@ class Encoded:
         ).astype(np.float64, copy=False)
         has_balance = np.zeros(n_accounts * n_currencies, dtype=np.bool_)
         has_balance[cell] = True
+        caps = book.balances.hedge_cap
+        hedge_cap = None if caps is None else _least(cell, caps[balances], (n_accounts, n_currencies))
         return Holdings(
             n_accounts=n_accounts,
             account=held.account[positions] - np.int32(first),
@@ -127,7 +129,15 @@ class Encoded:
             column=column,
             balance=amount.reshape(n_accounts, n_currencies),
             has_balance=has_balance.reshape(n_accounts, n_currencies),
+            hedge_cap=hedge_cap,
         )
+
+
+def _least(cell: NDArray[np.int64], values: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Least value of each cell, nan where it has none."""
+    least = np.full(shape[0] * shape[1], np.nan)
+    np.fmin.at(least, cell, values)
+    return least.reshape(shape)
 
 
 def _in_use(count: int, *codes: Codes) -> NDArray[np.bool_]:

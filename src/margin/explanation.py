@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,8 @@ class PoolExplanation:
     rest : Mapping of str to float
         What no line adds. Portfolio model: with the lines' losses the amount of the component ``worst_loss``. Standard model:
         with the lines' initial margins the initial margin without orders.
+    units : Mapping of str to sequence
+        By risk unit: its name, and its components and margins before they are added up; empty for a model without units.
     components : Mapping of str to (float, float, float)
         Portfolio model: the amount of each component, what it adds to the initial and to the maintenance margin.
     scenarios : Mapping of str to str
@@ -57,6 +59,7 @@ class PoolExplanation:
     quantity: Array
     lines: Mapping[str, Array]
     rest: Mapping[str, float]
+    units: Mapping[str, Sequence[str | float]]
     components: Mapping[str, tuple[float, float, float]]
     scenarios: Mapping[str, str]
     vectors: tuple[UnitVectors, ...]
@@ -112,12 +115,24 @@ def explain(regime: Regime, book: Book, market: Market) -> Explanation:
                 quantity=own.quantity,
                 lines=by_line,
                 rest=rest,
+                units=_units(assessment, i),
                 components=_components(assessment, i),
                 scenarios=_scenarios(assessment, i),
                 vectors=_vectors(assessment, own),
             )
         )
     return Explanation(book.accounts[0], assessment, tuple(pools))
+
+
+def _units(assessment: Assessment, pool: int) -> dict[str, Sequence[str | float]]:
+    """Unit columns of one pool: texts as they are, figures as floats."""
+    units = assessment.results.units
+    here = [] if units is None else np.flatnonzero(units.pool == pool).tolist()
+    return {
+        name: [str(column[k]) if name == "unit" else float(column[k]) for k in here]
+        for name, column in assessment.unit_columns().items()
+        if name not in {"account", "pool", "worst_scenario"}
+    }
 
 
 def _vectors(assessment: Assessment, lines: Lines) -> tuple[UnitVectors, ...]:

@@ -127,7 +127,9 @@ class Segments:
 
     def inside(self, coarser: Segments) -> Offsets:
         """Offsets of these runs by the coarser runs that they divide, shape (len(coarser) + 1,)."""
-        return np.searchsorted(self.start, coarser.start).astype(np.int64)
+        begins = np.zeros(self.start[-1] + 1, dtype=np.bool_)
+        begins[coarser.start] = True
+        return np.flatnonzero(begins[self.start])
 
 
 def rank_rows(*keys: NDArray[np.int32]) -> Codes:

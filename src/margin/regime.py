@@ -237,6 +237,8 @@ def _shocked_collateral(
     Only a pool of the whole account can hold them, and those come first, so account and pool are the same here.
     """
     equity = holdings.balance + holdings.by_currency(holdings.unrealised + holdings.option_value, market)
+    if holdings.hedge_cap is not None:
+        equity = np.fmin(equity, holdings.hedge_cap)  # caps are not negative, so a debt stays whole
     account, column = np.nonzero((equity != 0) & shocked[holdings.currencies])
     row = len(market) + holdings.currencies[column]
     return account.astype(np.int32), row.astype(np.int32), equity[account, column]

@@ -41,6 +41,8 @@ class Holdings:
         Column of each currency of the market, -1 where it has none.
     balance : ndarray of float64, shape (n_accounts, k)
     has_balance : ndarray of bool, shape (n_accounts, k)
+    hedge_cap : ndarray of float64, shape (n_accounts, k), or None
+        Most of a positive equity that stands in the risk unit of its coin; nan where there is no limit.
     """
 
     n_accounts: int
@@ -57,6 +59,7 @@ class Holdings:
     column: Codes
     balance: Array
     has_balance: Flags
+    hedge_cap: Array | None = None
 
     def only(self, positions: Flags, orders: Flags) -> Holdings:
         """The same with some of the positions and orders."""

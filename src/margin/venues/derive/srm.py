@@ -65,7 +65,7 @@ def srm_model(p: Parameters, *, ignore_orders: bool) -> StandardModel:
             SizeCharge(
                 PERPETUAL_ORACLE,
                 confidence_share(
-                    "perpetuals",
+                    "futures",
                     feeds=(index_confidence, mark_confidence),
                     threshold=of_market("perp_conf_threshold"),
                     factor=factor,
@@ -94,7 +94,7 @@ def srm_model(p: Parameters, *, ignore_orders: bool) -> StandardModel:
             SummedCharge(
                 DEPEG,
                 (
-                    SizeCharge("perpetuals", depeg_share("perpetuals", **depeg)),
+                    SizeCharge("futures", depeg_share("futures", **depeg)),
                     SizeCharge("options", depeg_share("options", **depeg), SHORT),
                 ),
             ),

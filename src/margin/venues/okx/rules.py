@@ -20,26 +20,49 @@ from margin.venues.okx import portfolio
 MODES = ("portfolio",)
 
 
+CHOICES = {
+    "vol_rule": tuple(portfolio.VOL_RULES),
+    "smile": ("sticky_strike",),
+    "option_close": ("fee", "fixed"),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Readings of rules that the venue does not publish.
 
     Attributes
     ----------
-    vol_rule : {"max_loss", "points", "fraction"}
-        How MR1 shocks volatilities: by points and by a fraction of themselves, the larger loss counting; or by one of them.
+    vol_rule : {"max_loss", "larger_shift", "points", "fraction"}
+        How MR1 shocks volatilities: all by points and all by a fraction of themselves, the larger loss of the unit counting;
+        each option by the larger of the two; or by one of them.
+    smile : {"sticky_strike"}
+        Which volatility is shocked when the price moves: that of the strike. A smile that moves with the forward, which the
+        venue's example of 2022 suggests, needs a volatility surface and is refused.
     option_close : {"fee", "fixed"}
         Closing cost of options in MR7: the taker fee, never above a part of the mark; or the fixed amount of 2022.
     interest : bool
         Whether MR5 is charged.
     option_basis : bool
         Whether deltas of options count in MR4.
+    merged_units : bool
+        Whether contracts of a coin net over settlement currencies, which the venue is said to grant from some fee level on.
+        Without it each settlement currency is a unit, spot hedges the contracts that settle in the coin, and nothing is charged
+        for stablecoins.
     """
 
-    vol_rule: Literal["max_loss", "points", "fraction"] = "max_loss"
+    vol_rule: Literal["max_loss", "larger_shift", "points", "fraction"] = "max_loss"
+    smile: Literal["sticky_strike"] = "sticky_strike"
     option_close: Literal["fee", "fixed"] = "fee"
     interest: bool = True
     option_basis: bool = False
+    merged_units: bool = True
+
+    def __post_init__(self) -> None:
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                message = f"no {name} {getattr(self, name)!r}; available: {', '.join(known)}"
+                raise ParameterError(message, name=name, scope="options")
 
 
 def parameters(
@@ -102,6 +125,7 @@ def compose(mode: str, p: Parameters, options: Options) -> Regime:
             close=options.option_close,
             interest=options.interest,
             option_basis=options.option_basis,
+            merged=options.merged_units,
         ),
         collateral=Collateral(),
         provenance={
