@@ -128,8 +128,9 @@ def report(
 
 
 def _nearest(sums: Aggregates, every: Sequence[Aggregates], drawn: int) -> list[str]:
-    """Those of the accounts nearest to liquidation, over all results, that are of this one."""
-    rows = sorted((row for result in every for row in result.nearest), key=lambda row: -row.order)
+    """Those of the accounts nearest to liquidation, over all results, that are of this one; behind them those in it."""
+    alive, gone = ([row for result in every for row in getattr(result, name)] for name in ("nearest", "short"))
+    rows = [row for found in (alive, gone) for row in sorted(found, key=lambda row: -row.order)]
     first = list(dict.fromkeys((row.mode, row.account) for row in rows))[:drawn]
     return [account for mode, account in first if mode == sums.mode]
 
