@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from margin.assessment import Assessment
 from margin.lines import Lines
 from margin.models.prepared_portfolio import WORST_LOSS, PreparedPortfolio
+from margin.models.split import ISOLATED, PreparedSplit
 from margin.models.stress import UnitVectors
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def explain(regime: Regime, book: Book, market: Market) -> Explanation:
                 lines=by_line,
                 rest=rest,
                 units=_units(assessment, i),
-                components=_components(assessment, i),
+                components=_components(assessment, i, own),
                 scenarios=_scenarios(assessment, i),
                 vectors=_vectors(assessment, own),
             )
@@ -136,17 +137,28 @@ def _units(assessment: Assessment, pool: int) -> dict[str, Sequence[str | float]
 
 
 def _vectors(assessment: Assessment, lines: Lines) -> tuple[UnitVectors, ...]:
-    return assessment.prepared.vectors(lines) if isinstance(assessment.prepared, PreparedPortfolio) else ()
+    prepared = _portfolio(assessment, lines)
+    return () if prepared is None else prepared.vectors(lines)
 
 
-def _components(assessment: Assessment, pool: int) -> dict[str, tuple[float, float, float]]:
+def _portfolio(assessment: Assessment, lines: Lines) -> PreparedPortfolio | None:
+    """The portfolio model that margins the lines of one pool, if it is one."""
+    prepared = assessment.prepared
+    if isinstance(prepared, PreparedSplit):
+        prepared = prepared.isolated if lines.isolated is not None and lines.isolated[0] else prepared.shared
+    return prepared if isinstance(prepared, PreparedPortfolio) else None
+
+
+def _components(assessment: Assessment, pool: int, lines: Lines) -> dict[str, tuple[float, float, float]]:
     """Amount of each component of a pool before its factors, and after that of the initial and of the maintenance margin."""
-    prepared, results = assessment.prepared, assessment.results
-    if not isinstance(prepared, PreparedPortfolio) or results.units is None:
+    prepared, results = _portfolio(assessment, lines), assessment.results
+    if prepared is None or results.units is None:
         return {}
     own = results.units.pool == pool
     out = {}
     for name, initial in results.components.items():
+        if name.startswith(ISOLATED):
+            continue
         of_units = results.units.worst_loss if name == WORST_LOSS else results.units.charges.get(name)
         amount = float(initial[pool]) if of_units is None else float(of_units[own].sum())
         out[name] = (amount, float(initial[pool]), prepared.maintenance.get(name, 0.0) * amount)

@@ -235,6 +235,7 @@ _BALANCES = Table(
         _ACCOUNT,
         Column("currency", "text", "the currency"),
         Column("amount", "number", "signed", "currency units"),
+        _optional("collateral", "flag", "whether the account uses the currency as collateral, by default true"),
         _optional(
             "hedge_cap",
             "number",

@@ -16,10 +16,10 @@ from margin.models.expiry_netting import ExpiryNetting
 from margin.models.futures import FuturesMargin
 from margin.models.options import GivenOptionMargins, IndexShareMargin, MoneynessMargin, PerPosition
 from margin.models.orders import IgnoredOrders, RefusedOrders
-from margin.models.rates import RateTable
 from margin.models.standard import StandardModel
 from margin.pools import CrossPool, SegregatedPool
 from margin.pricing import black76, model_marks
+from margin.rates import RateTable
 from margin.regime import Regime
 
 SPOT, FORWARD = 100.0, 102.0

@@ -14,7 +14,6 @@ from margin.models.combine import Factors
 from margin.models.futures import FuturesMargin
 from margin.models.options import MoneynessMargin, PerPosition
 from margin.models.orders import IgnoredOrders
-from margin.models.rates import RateTable
 from margin.models.size_charges import SizeCharge
 from margin.models.size_shares import (
     SummedCharge,
@@ -27,6 +26,7 @@ from margin.models.size_shares import (
 )
 from margin.models.standard import StandardModel
 from margin.pools import Collateral, CrossPool
+from margin.rates import RateTable
 from margin.regime import Regime
 
 FREE = PerPosition(*(2 * [MoneynessMargin(base=0.0, minimum=0.0, maintenance=0.0)]))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from margin import kernels
 from margin.lines import Lines, Segments
 from margin.models.charges import ALL, PreparedCharge, Sensitivities
-from margin.models.rates import RateTable
+from margin.rates import RateTable
 
 Array = NDArray[np.float64]
 

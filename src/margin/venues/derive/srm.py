@@ -9,7 +9,6 @@ from margin.models.expiry_netting import ExpiryNetting
 from margin.models.futures import FuturesMargin
 from margin.models.options import IndexShareMargin
 from margin.models.orders import IgnoredOrders, RefusedOrders
-from margin.models.rates import RateTable
 from margin.models.size_charges import SizeCharge
 from margin.models.size_shares import (
     SummedCharge,
@@ -23,6 +22,7 @@ from margin.models.size_shares import (
 from margin.models.standard import StandardModel
 from margin.params import Parameters
 from margin.pools import Collateral
+from margin.rates import RateTable
 
 PERPETUAL_ORACLE, OPTION_ORACLE, COLLATERAL_ORACLE, DEPEG = "perpetual_oracle", "option_oracle", "collateral_oracle", "depeg"
 

@@ -13,11 +13,11 @@ from margin.models.charges import GivenCharge
 from margin.models.collateral_lines import BorrowCharge
 from margin.models.minimum_charges import ScaledCharge
 from margin.models.prepared_portfolio import SCENARIO_LOSS
-from margin.models.rates import RateTable
 from margin.models.scenarios import ListedGrid
 from margin.models.shocks import DOWN, SAME, UP
 from margin.models.stress_charges import StressCharge
 from margin.pools import Collateral
+from margin.rates import RateTable
 from margin.regime import Regime
 from margin.venues.okx import summary, vectors
 from margin.venues.okx.vectors import ACCOUNT, COIN, DOLLAR, Contract, Inputs, Outputs

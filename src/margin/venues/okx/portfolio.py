@@ -14,7 +14,6 @@ from margin.models.combine import Factors
 from margin.models.depeg import DepegCharge, DepegTiers
 from margin.models.minimum_charges import DeltaOneCharge, OptionSlippageCharge, ScaledCharge
 from margin.models.portfolio import PortfolioModel
-from margin.models.rates import RateTable
 from margin.models.scenarios import ListedGrid
 from margin.models.shocks import (
     DOWN,
@@ -32,6 +31,7 @@ from margin.models.stress_charges import StressCharge, TermStructureCharge, Time
 from margin.models.units import UNIT_SEPARATOR
 from margin.models.valuation import Valuation
 from margin.params import Parameters
+from margin.rates import RateTable
 
 GROUPS = ("btc_eth", "group2")
 OTHERS = "others"

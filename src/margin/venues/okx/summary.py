@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from margin.contracts import coin_per_contract, is_option, settlement_value, value_per_contract
 from margin.lines import pool_sums
 from margin.models.portfolio import PortfolioModel
+from margin.models.split import SplitModel
 
 if TYPE_CHECKING:
     from margin.assessment import Assessment
@@ -57,6 +58,7 @@ def account_figures(assessment: Assessment, *, taker_fee: float) -> AccountFigur
         If the assessment is of another mode.
     """
     model, market, r = assessment.regime.model, assessment.market, assessment.results
+    model = model.shared if isinstance(model, SplitModel) else model
     if not isinstance(model, PortfolioModel) or model.borrow is None:
         message = f"{assessment.regime.name} has no margin of debts; these figures are those of portfolio margin"
         raise ValueError(message)

@@ -12,6 +12,7 @@ import numpy as np
 from margin.book import Book
 from margin.market import Market
 from margin.models.portfolio import PortfolioModel
+from margin.models.split import SplitModel
 from margin.params import STATUSES
 from margin.venues.okx.rules import Options, compose, parameters
 
@@ -119,13 +120,15 @@ def regime(given: Mapping[str, object] | None = None, *, options: Options | None
 
 def with_model(regime: Regime, **changes: Any) -> Regime:
     """The regime with some parts of its model replaced: a vector gives as a figure what they would compute."""
-    return replace(regime, model=replace(portfolio_model(regime), **changes))
+    assert isinstance(regime.model, SplitModel)
+    return replace(regime, model=replace(regime.model, shared=replace(portfolio_model(regime), **changes)))
 
 
 def portfolio_model(regime: Regime) -> PortfolioModel:
-    """The regime's model."""
-    assert isinstance(regime.model, PortfolioModel)
-    return regime.model
+    """The regime's model of what is not isolated."""
+    assert isinstance(regime.model, SplitModel)
+    assert isinstance(regime.model.shared, PortfolioModel)
+    return regime.model.shared
 
 
 def component(assessment: Assessment, name: str) -> float:
