@@ -93,6 +93,23 @@ def test_explain_gives_the_same_number_as_the_run(snapshot, tmp_path):
     assert number(row["initial_margin"]) in result.stdout
 
 
+def test_report_of_a_run(snapshot, tmp_path):
+    pytest.importorskip("jinja2")
+    cli("run", snapshot, "-o", tmp_path / "out", *RULES)
+    result = cli("report", tmp_path / "out", "-o", tmp_path / "r.html", "--nearest", 0)
+    assert result.returncode == 0, result.stderr
+    assert "report: " in result.stdout
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["nearest"][0]["account"] in html
+    wrong = cli("report", snapshot, "-o", tmp_path / "r.html")
+    assert wrong.returncode == 2
+    assert "is no result" in wrong.stderr
+    wrong = cli("report", tmp_path / "out", "-o", tmp_path / "r.html", "--account", "nobody")
+    assert wrong.returncode == 2
+    assert "'nobody' is not in the snapshot" in wrong.stderr
+
+
 def test_verify_passes_and_fails(tmp_path):
     vectors = Path(__file__).parent / "vectors" / "deribit.json"
     good = cli("verify", vectors)
@@ -187,7 +204,7 @@ def test_interrupted_run_leaves_nothing(tmp_path, number):
     assert not out.exists()
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "explain", "params", "verify", "synthetic", "recorded"])
+@pytest.mark.parametrize("command", ["demo", "run", "report", "explain", "params", "verify", "synthetic", "recorded"])
 def test_every_command_shows_an_example(command):
     result = cli(command, "--help")
     assert result.returncode == 0

@@ -258,6 +258,12 @@ class Assessment:
 
         return assessment_text(self)
 
+    def _repr_html_(self) -> str:
+        """The same as a table, for notebooks."""
+        from margin.markup import assessment_html
+
+        return assessment_html(self)
+
     def _worst(self) -> tuple[Coded, Coded]:
         """Unit with the largest loss of each row and its scenario in words; missing where nothing is at risk."""
         unit, label, labels = (np.full(len(self), -1, dtype=np.int64), np.full(len(self), -1, dtype=np.int64), Ids.of([""]))

@@ -88,6 +88,12 @@ class Explanation:
 
         return explanation_text(self)
 
+    def _repr_html_(self) -> str:
+        """The same as tables, for notebooks."""
+        from margin.markup import explanation_html
+
+        return explanation_html(self)
+
 
 def explain(regime: Regime, book: Book, market: Market) -> Explanation:
     """Explain the requirement of a book that holds one account."""

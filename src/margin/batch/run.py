@@ -22,11 +22,15 @@ from margin.batch.summary import RunSummary, summarise
 from margin.errors import DataError
 from margin.market import Market
 from margin.regime import Regime
+from margin.venues.named import NamedRegime
 
 ASSESSMENTS, UNITS, MANIFEST = "assessments.parquet", "units.parquet", "manifest.json"
 
 RATIOS = ("utilisation", "initial_utilisation")
 """Columns that may be infinite: a requirement over no collateral."""
+
+FORMAT = 2
+"""Version of the manifest: 2 added what a regime is asked for by, and the snapshot's whole path."""
 
 Progress = Callable[[str, float], None]
 
@@ -52,7 +56,8 @@ def run(
         Folder for ``assessments.parquet`` (a row per account and pool), ``manifest.json`` and, on request, ``units.parquet``.
         They appear there when they are complete; a run that fails or is interrupted leaves nothing.
     regime : Regime or callable
-        The rules, or a function of the market that gives them (parameters often follow the market's date).
+        The rules, or a function of the market that gives them (parameters often follow the market's date). Of a `NamedRegime`
+        the manifest says how to ask for it again.
     threads : int
         0 takes all processors. Results do not depend on it.
     units : bool
@@ -84,7 +89,7 @@ def run(
         result_folder(folder, (ASSESSMENTS, UNITS, MANIFEST), overwrite=overwrite) as partial,
         ThreadPoolExecutor(1) as background,
     ):
-        hashes = background.submit(_hashes, source)  # reads what is being read anyway, without the GIL
+        hashes = background.submit(file_hashes, source)  # reads what is being read anyway, without the GIL
         show("load", 0.0)
         loaded = io.read_snapshot(source, strict=strict)
         book, market = loaded.book, loaded.market
@@ -110,7 +115,8 @@ def run(
         summary = summarise(source, folder, assessment, columns)
         clock.lap("summary")
         summary = replace(summary, seconds={**stages, "total": clock.total}, peak_memory=peak_memory())
-        manifest = _manifest(summary, assessment, files=hashes.result(), threads=threads)
+        named = replace(regime, as_of=rules.provenance.get("as_of", regime.as_of)) if isinstance(regime, NamedRegime) else None
+        manifest = _manifest(summary, assessment, files=hashes.result(), threads=threads, named=named)
         partial(MANIFEST).write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     show("write", 1.0)
     return summary
@@ -143,7 +149,7 @@ def peak_memory() -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _hashes(source: Path) -> dict[str, dict[str, Any]]:
+def file_hashes(source: Path) -> dict[str, dict[str, Any]]:
     """SHA-256 and size of every input file."""
     files = [source] if source.is_file() else sorted(path for path in source.iterdir() if path.is_file())
     hashes = {}
@@ -175,17 +181,24 @@ def _check_finite(columns: Mapping[str, Any]) -> None:
 
 
 def _manifest(
-    summary: RunSummary, assessment: Assessment, *, files: dict[str, dict[str, Any]], threads: int
+    summary: RunSummary,
+    assessment: Assessment,
+    *,
+    files: dict[str, dict[str, Any]],
+    threads: int,
+    named: NamedRegime | None,
 ) -> dict[str, Any]:
     """What went into a run and what it gave, enough to repeat and to compare it."""
     config = kernels.config()
     return {
-        "format": 1,
+        "format": FORMAT,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "package": {"name": "margin-engine", "version": config.version},
         "kernels": {"implementation": config.implementation, "isa": config.isa},
         "threads": threads,
+        "named": None if named is None else named.record(),
         "parameters": dict(assessment.regime.provenance),
+        "snapshot_path": str(Path(summary.snapshot).resolve()),
         "files": files,
         **asdict(summary),
     }

@@ -20,6 +20,7 @@ from margin.cli.impact import impact
 from margin.cli.liquidation_prices import liquidation_prices
 from margin.cli.params import params
 from margin.cli.recorded import recorded
+from margin.cli.report import report
 from margin.cli.run import run
 from margin.cli.synthetic import synthetic
 from margin.cli.verify import verify
@@ -120,6 +121,20 @@ def application() -> None:
     """
 
 
-COMMANDS = (demo, run, explain, what_if, compare, impact, liquidation_prices, params, verify, synthetic, recorded, backtest)
+COMMANDS = (
+    demo,
+    run,
+    report,
+    explain,
+    what_if,
+    compare,
+    impact,
+    liquidation_prices,
+    params,
+    verify,
+    synthetic,
+    recorded,
+    backtest,
+)
 for command in COMMANDS:
     application.add_command(command)

@@ -70,9 +70,7 @@ def compare(
     if account is not None:
         book = book.select([options.account_key(book, account)])
     regimes: list[Regime] = [
-        options.regime_of(
-            snapshot, market.time, venue=venue, mode=mode, as_of=as_of, files=files, accept=accept, quiet=number > 0
-        )
+        options.regime_of(snapshot, venue=venue, mode=mode, as_of=as_of, files=files, accept=accept, quiet=number > 0)(market)
         for number, (venue, mode) in enumerate(names)
     ]
     with progress() as shown:

@@ -9,7 +9,7 @@ import click
 from margin import venues
 from margin.cli import options
 from margin.cli.printing import progress
-from margin.cli.report import print_summary
+from margin.cli.summary import print_summary
 
 SHOWN = "cross_portfolio"
 """The account mode that uses most of the engine."""
@@ -40,9 +40,7 @@ def demo(out: Path, accounts: int, seed: int, threads: int, overwrite: bool) -> 
         summary = batch.run(
             snapshot,
             result,
-            regime=lambda market: options.regime_of(
-                snapshot, market.time, venue=venue, mode=SHOWN, as_of=None, files=(), accept=()
-            ),
+            regime=options.regime_of(snapshot, venue=venue, mode=SHOWN, as_of=None, files=(), accept=()),
             threads=threads,
             units=True,
             overwrite=overwrite,

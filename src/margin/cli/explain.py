@@ -36,7 +36,7 @@ def explain(snapshot: Path, account: str, draws: int, as_json: bool, output: Pat
     loaded = io.read_snapshot(snapshot)
     market, book = loaded.market, loaded.book
     key = options.account_key(book, account)
-    rules = options.regime_of(snapshot, market.time, **regime)
+    rules = options.regime_of(snapshot, **regime)(market)
     book = book.select([key])
     found = attribute(rules, book, market, key, draws=draws + draws % 2)
     if not as_json:

@@ -65,11 +65,11 @@ def impact(
         raise click.UsageError("say what changes: --set, --new-params, --new-as-of or --new-mode")
     loaded = io.read_snapshot(snapshot)
     market = loaded.market
-    before = options.regime_of(snapshot, market.time, **regime)
-    with _written(changes, options.day(market.time)) as own:
+    before = options.regime_of(snapshot, **regime)(market)
+    with _written(changes, str(market.time.astype("datetime64[D]"))) as own:
         new = dict(regime, mode=new_mode or regime["mode"], as_of=new_as_of or regime["as_of"])
         new["files"] = (*regime["files"], *new_params, *own)
-        after = options.regime_of(snapshot, market.time, **new, quiet=True)
+        after = options.regime_of(snapshot, **new, quiet=True)(market)
         with progress() as shown:
             shown("impact", 0.0)
             found = measure(before, after, loaded.book, market, threads=threads)

@@ -51,7 +51,7 @@ def liquidation_prices(
         message = f"{closing_fee} is no fraction of 0 or more"
         raise click.BadParameter(message, param_hint="--closing-fee")
     loaded = io.read_snapshot(snapshot)
-    rules = options.regime_of(snapshot, loaded.market.time, **regime)
+    rules = options.regime_of(snapshot, **regime)(loaded.market)
     assessment = rules.assess(loaded.book, loaded.market, threads=threads)
     found = find(assessment, by=by, options="hold" if hold_options else "refuse", closing_fee=closing_fee)
     found.to_parquet(output)

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import numpy as np
 
 from margin import venues
 from margin.book import Book
 from margin.errors import DataError
 from margin.params import ACCEPTED, STATUSES
-from margin.regime import Regime
+from margin.venues.named import NamedRegime
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -75,11 +74,6 @@ def overwrite_option(function: F) -> F:
     return click.option("--overwrite", is_flag=True, help="Replace earlier results in the output folder.")(function)
 
 
-def day(time: np.datetime64) -> str:
-    """The UTC day of a snapshot's time."""
-    return str(time.astype("datetime64[D]"))
-
-
 def account_key(book: Book, account: str) -> str | int:
     """An account as the book names it: text, or an integer."""
     if not book.accounts.is_integer:
@@ -93,7 +87,6 @@ def account_key(book: Book, account: str) -> str | int:
 
 def regime_of(
     snapshot: Path,
-    time: np.datetime64,
     *,
     venue: str,
     mode: str,
@@ -101,16 +94,16 @@ def regime_of(
     files: Sequence[Path],
     accept: Sequence[str],
     quiet: bool = False,
-) -> Regime:
-    """The regime that the options describe, for a snapshot of a given time.
+) -> NamedRegime:
+    """The regime that the options describe, for a snapshot.
 
     A snapshot that brings its own parameter file gets it, and says so on stderr. Unless ``--accept`` says otherwise its
     illustrative values are taken too: the snapshot is made for them, and the result is marked as illustrative. `quiet` says
     nothing, for the second regime of a command.
     """
-    module = venues.load(venue)
-    if mode not in module.MODES:
-        message = f"{venue} has no mode {mode!r}; choose from {', '.join(module.MODES)}"
+    modes = venues.load(venue).MODES
+    if mode not in modes:
+        message = f"{venue} has no mode {mode!r}; choose from {', '.join(modes)}"
         raise click.BadParameter(message, param_hint="--mode")
     own = snapshot / SNAPSHOT_PARAMS
     accepted = tuple(accept) or ACCEPTED
@@ -119,5 +112,5 @@ def regime_of(
         accepted = tuple(accept) or STATUSES
         if not quiet:
             click.echo(f"using the snapshot's own parameters, {own}", err=True)
-    regime: Regime = module.regime(mode, as_of=as_of or day(time), params=tuple(files), accept=accepted)
-    return regime
+    params = tuple(str(path.resolve()) for path in files)
+    return NamedRegime(venue=venue, mode=mode, as_of=as_of, params=params, accept=accepted)

@@ -1,67 +1,64 @@
-"""The summary of a run as a risk officer reads it."""
+"""`margin-engine report`: what runs found, as one HTML file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
-from margin.batch import AccountRow, RunSummary
-from margin.cli.printing import amount, count, percent, size, table
+from margin.cli import options
+from margin.cli.printing import progress, size
 
 
-def print_summary(summary: RunSummary) -> None:
-    """Print counts, times, totals, how many accounts are short, and who is nearest to liquidation."""
-    click.echo(f"{summary.regime}, market of {summary.time}")
-    if summary.illustrative:
-        click.echo("ILLUSTRATIVE: parameters in use are made up, and so is every number below")
-    scenarios = f", {count(summary.scenarios)} scenarios" if summary.scenarios else ""
-    click.echo(
-        f"{count(summary.accounts)} accounts, {count(summary.positions)} positions, {count(summary.orders)} open orders, "
-        f"{count(summary.balances)} balances; {count(summary.instruments)} instruments{scenarios}"
-    )
-    click.echo("seconds: " + "  ".join(f"{stage} {seconds:.2f}" for stage, seconds in summary.seconds.items()))
-    if summary.peak_memory is not None:
-        click.echo(f"peak memory: {size(summary.peak_memory)}")
-    click.echo()
-    _print_totals(summary)
-    click.echo()
-    by_status = summary.accounts_by_status.items()
-    shares = (f"{count(n)} {status} ({percent(n / max(summary.accounts, 1))})" for status, n in by_status)
-    click.echo("accounts: " + ", ".join(shares))
-    click.echo(f"shortfall of those in liquidation: {amount(summary.shortfall_usd)} USD")
-    _print_accounts("nearest to liquidation", summary.nearest)
-    _print_accounts("in liquidation, largest shortfall first", summary.short)
-    click.echo()
-    click.echo(f"results: {summary.output}")
+@click.command(short_help="Write one HTML file about the results of runs.")
+@click.argument("results", metavar="RESULT...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="HTML file to write.")
+@click.option("--account", "accounts", multiple=True, metavar="ID", help="Account to draw; may be given several times.")
+@click.option(
+    "--nearest", type=click.IntRange(min=0), default=3, show_default=True, help="Accounts to draw where none is named."
+)
+@click.option("--rows", type=click.IntRange(min=1), default=100, show_default=True, help="Rows in the lists of pools.")
+@click.option(
+    "--snapshot", type=click.Path(exists=True, path_type=Path), help="Where the snapshot is [default: where the run found it]"
+)
+@click.option("--stress", is_flag=True, help="Also margin every account after each shock of a list; takes as long as ten runs.")
+@click.option("--title", default="Margin report", show_default=True, help="Title of the page.")
+@options.threads_option
+def report(
+    results: tuple[Path, ...],
+    output: Path,
+    accounts: tuple[str, ...],
+    nearest: int,
+    rows: int,
+    snapshot: Path | None,
+    stress: bool,
+    title: str,
+    threads: int,
+) -> None:
+    """Write one HTML file about RESULT, the output folder of a run; several results are shown side by side.
 
+    The file loads nothing from anywhere. It holds sums over all accounts, lists of the pools nearest to liquidation, and a few
+    accounts in full, which are margined anew from the run's snapshot.
 
-def _print_totals(summary: RunSummary) -> None:
-    rows = [
-        (t.currency, count(t.pools), *(amount(v, t.currency) for v in (t.equity, t.initial_margin, t.maintenance_margin)))
-        for t in summary.totals
-    ]
-    table(("currency", "pools", "equity", "initial margin", "maintenance margin"), rows)
-    click.echo(
-        f"total requirement: initial {amount(summary.initial_margin_usd)} USD, "
-        f"maintenance {amount(summary.maintenance_margin_usd)} USD"
-    )
+    \b
+    Example:
+      margin-engine report demo/result -o report.html --account acct-0000017 --stress
+    """
+    from margin.report import report as write
 
-
-def _print_accounts(title: str, accounts: Sequence[AccountRow]) -> None:
-    if not accounts:
-        return
-    click.echo()
-    click.echo(f"{title}:")
-    rows = [
-        (
-            str(a.account),
-            a.pool,
-            a.currency,
-            *(amount(value, a.currency) for value in (a.equity, a.collateral, a.maintenance_margin)),
-            "-" if a.utilisation is None else percent(a.utilisation),
+    with progress() as show:
+        page = write(
+            results,
+            output,
+            accounts=accounts,
+            drawn=nearest,
+            listed=rows,
+            snapshot=snapshot,
+            stress=stress,
+            threads=threads,
+            title=title,
+            on_progress=show,
         )
-        for a in accounts
-    ]
-    headers = ("account", "pool", "currency", "equity", "collateral", "maintenance margin", "utilisation")
-    table(headers, rows, left=3)
+    for message in page.missing:
+        click.echo(f"left out: {message}", err=True)
+    click.echo(f"report: {output} ({size(output.stat().st_size)})")

@@ -9,7 +9,7 @@ import click
 
 from margin.cli import options
 from margin.cli.printing import progress
-from margin.cli.report import print_summary
+from margin.cli.summary import print_summary
 
 
 @click.command(short_help="Margin every account of a snapshot.")
@@ -38,7 +38,7 @@ def run(
         summary = batch.run(
             snapshot,
             output,
-            regime=lambda market: options.regime_of(snapshot, market.time, **regime),
+            regime=options.regime_of(snapshot, **regime),
             threads=threads,
             units=units,
             strict=strict,

@@ -66,7 +66,7 @@ def what_if(
     trades = None if to_cure else _read(file) if file is not None else _parsed(written, together=together)
     loaded = io.read_snapshot(snapshot)
     key = options.account_key(loaded.book, account)
-    rules = options.regime_of(snapshot, loaded.market.time, **regime)
+    rules = options.regime_of(snapshot, **regime)(loaded.market)
     if not as_json:
         mark(rules)
     if to_cure:
