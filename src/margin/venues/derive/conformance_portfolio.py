@@ -36,14 +36,14 @@ def pm2_account(inputs: Inputs) -> Outputs:
     held = {f"collateral-{i}": c for i, c in enumerate(inputs["collaterals"]) if c["amount"]}
     fields = ("mm_haircut", "im_haircut_extra", "risk_cancelling")
     haircuts = {f"collateral.{name}.{field}": c[field] for name, c in held.items() for field in fields}
-    regime = _regime("pm2_eth", haircuts | _flat(inputs["params"]))
+    regime = regime_of("pm2_eth", haircuts | _flat(inputs["params"]))
     feeds = {e["sec_to_expiry"]: e for e in inputs["expiries"]}
     options = [feeds[o["sec_to_expiry"]] | o | {"vol": o["mark_vol"]} for o in inputs["options"]]
     options += [_unheld(e) for sec, e in feeds.items() if sec not in {o["sec_to_expiry"] for o in options}]
     prices = {name: (c["price_usd"], c["confidence"]) for name, c in held.items()}
-    market = _market(inputs, options, prices, discounted=True)
+    market = market_of(inputs, options, prices, discounted=True)
     balances = {CASH: _cash(inputs)} | {name: c["amount"] for name, c in held.items()}
-    assessment = regime.assess(_book(inputs, options, balances), market)
+    assessment = regime.assess(book_of(inputs, options, balances), market)
     charge, model, r = _charges(assessment), _prepared(assessment), assessment.results
     worth = dict(zip(assessment.market.currencies, assessment.market.usd.tolist(), strict=True))
     return _net(assessment) | {
@@ -65,23 +65,23 @@ def pm2_account(inputs: Inputs) -> Outputs:
 
 def pm1_account(inputs: Inputs) -> Outputs:
     """Net margins and components of a PM1 account."""
-    regime = _regime("pm1_eth", inputs["params"])
+    regime = regime_of("pm1_eth", inputs["params"])
     feeds = {e["sec_to_expiry"]: e for e in inputs["expiries"]}
     options = [feeds[o["sec_to_expiry"]] | o for o in inputs["options"]]
-    market = _market(inputs, options, {COIN: (inputs["spot_price_usd"], inputs["spot_confidence"])}, discounted=False)
+    market = market_of(inputs, options, {COIN: (inputs["spot_price_usd"], inputs["spot_confidence"])}, discounted=False)
     balances = {CASH: _cash(inputs), COIN: inputs["base_amount"]}
-    return _pm1_outputs(regime.assess(_book(inputs, options, balances), market))
+    return _pm1_outputs(regime.assess(book_of(inputs, options, balances), market))
 
 
 def pm1_components(inputs: Inputs) -> Outputs:
     """Marks, value and contingencies of the documented PM1 example: a call and a put, one confidence for all feeds."""
     names = ("option_percent", "conf_margin", "im_factor", "peg_loss_threshold", "peg_loss_factor")
-    regime = _regime("pm1_eth", {name: inputs[name] for name in names})
+    regime = regime_of("pm1_eth", {name: inputs[name] for name in names})
     options = [_quoted(inputs, rate=0.0, confidence=inputs["lowest_confidence"]) | o for o in inputs["options"]]
-    account = {**inputs} | {"spot_confidence": inputs["lowest_confidence"], "perp": _NO_PERP}
-    market = _market(account, options, {}, discounted=False)
+    account = {**inputs} | {"spot_confidence": inputs["lowest_confidence"], "perp": NO_PERP}
+    market = market_of(account, options, {}, discounted=False)
     marks = {f"{o['type']}_mark_usd": mark for o, mark in zip(options, market.mark[1:].tolist(), strict=True)}
-    return marks | _pm1_outputs(regime.assess(_book(account, options, {CASH: inputs["cash_usd"]}), market))
+    return marks | _pm1_outputs(regime.assess(book_of(account, options, {CASH: inputs["cash_usd"]}), market))
 
 
 def _pm1_outputs(assessment: Assessment) -> Outputs:
@@ -100,14 +100,14 @@ def _pm1_outputs(assessment: Assessment) -> Outputs:
 def pm2_option_marks(inputs: Inputs) -> Outputs:
     """Discounted marks of a call and a put, the markup of negative values and its cap."""
     names = ("short_rate_mult", "short_rate_add", "short_base_static_discount")
-    regime = _regime("pm2_eth", {name: inputs[name] for name in names})
+    regime = regime_of("pm2_eth", {name: inputs[name] for name in names})
     assert isinstance(regime.model, PortfolioModel)
     assert regime.model.fold is not None
     assert regime.model.fold.negative is not None
     listed = _quoted(inputs, rate=inputs["rate"], confidence=1.0) | {"vol": inputs["vol"]}
     options = [listed | {"type": kind, "strike_usd": inputs[f"{kind}_strike_usd"]} for kind in ("call", "put")]
-    account = {"spot_price_usd": inputs["forward_usd"], "spot_confidence": 1.0, "stable_price_usd": 1.0, "perp": _NO_PERP}
-    market = _market(account, options, {}, discounted=True)
+    account = {"spot_price_usd": inputs["forward_usd"], "spot_confidence": 1.0, "stable_price_usd": 1.0, "perp": NO_PERP}
+    market = market_of(account, options, {}, discounted=True)
     return {
         "call_mark_usd": float(market.mark[1]),
         "put_mark_usd": float(market.mark[2]),
@@ -116,7 +116,7 @@ def pm2_option_marks(inputs: Inputs) -> Outputs:
     }
 
 
-_NO_PERP = {"position": 0.0, "price_usd": 0.0, "confidence": 1.0, "unrealised_pnl_usd": 0.0, "unrealised_funding_usd": 0.0}
+NO_PERP = {"position": 0.0, "price_usd": 0.0, "confidence": 1.0, "unrealised_pnl_usd": 0.0, "unrealised_funding_usd": 0.0}
 
 
 def _quoted(inputs: Inputs, *, rate: float, confidence: float) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def _flat(params: Inputs) -> dict[str, Any]:
     }
 
 
-def _regime(mode: str, given: Inputs) -> Regime:
+def regime_of(mode: str, given: Inputs) -> Regime:
     """A manager with some of its parameters as a vector gives them."""
     section = f"{mode.removesuffix('_eth')}.{COIN}"
     overrides = {f"{section}.{name}": value for name, value in given.items()}
@@ -152,7 +152,7 @@ def _regime(mode: str, given: Inputs) -> Regime:
     return compose(mode, known, Options())
 
 
-def _market(
+def market_of(
     account: Inputs, options: Sequence[Inputs], collateral: Mapping[str, tuple[float, float]], *, discounted: bool
 ) -> Market:
     """The perpetual and the options of one market, in this order, marked by the model; collateral by price and confidence."""
@@ -207,7 +207,7 @@ def _name(option: int) -> str:
     return f"{COIN}-option-{option}"
 
 
-def _book(account: Inputs, options: Sequence[Inputs], balances: Mapping[str, float]) -> Book:
+def book_of(account: Inputs, options: Sequence[Inputs], balances: Mapping[str, float]) -> Book:
     """A book of one account; what is not held at all is left out."""
     position = account["perp"]["position"]
     held = [(_name(i), float(o["amount"])) for i, o in enumerate(options)] + ([(PERPETUAL, position)] if position else [])

@@ -1,0 +1,1 @@
+"""What would break a pool, and what happens then."""
