@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,10 +56,10 @@ class HedgeDelta:
                 state, found = draft.done(events)
                 now = next((p for p in alone.after(state).pools if p.name == pool.name), None)
                 if now is None:
-                    scene, events = scene.after(state), found
+                    scene, events = replace(scene, state=state), found
                     break
                 if now.net > pool.net:
-                    scene, events, pool = scene.after(state), found, now  # noqa: PLW2901 - the pool as the hedge left it
+                    scene, events, pool = replace(scene, state=state), found, now
         return scene.state, events
 
     def _trades(self, scene: Scene, pool: Distressed, delta: Array) -> list[tuple[int, float]]:

@@ -80,7 +80,7 @@ class Scene:
     regime: Regime
     pools: tuple[Distressed, ...]
     maintenance: Array
-    impact: Impact = NoImpact()
+    impact: Impact
 
     @classmethod
     def of(

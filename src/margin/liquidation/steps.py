@@ -208,9 +208,9 @@ def cut_to_cap(size: float, *, cap: float, above: float) -> float:
 class CutByTiers:
     """Cut the largest futures position of a pool to the cap some tiers lower, again and again; in the lowest tiers close it.
 
-    With ``e`` the pool's equity over the position's value, ``m`` a tier's rate and ``f`` the fee rate: a position above the lowest
-    `down` tiers is cut while ``m(1) + f < e <= m(own) + f``, and closed when ``e <= m(1) + f``; one in them is closed when
-    ``e <= m(own) + f``.
+    With ``e`` the pool's equity over the position's value, ``m`` a tier's rate and ``f`` the fee rate: a position above the
+    lowest `down` tiers is cut while ``m(1) + f < e <= m(own) + f``, and closed when ``e <= m(1) + f``; one in them is closed
+    when ``e <= m(own) + f``.
 
     Attributes
     ----------
