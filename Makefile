@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-NATIVE := pyproject.toml setup.py $(wildcard src/margin/*.pyx src/margin/_native/*)
+NATIVE := pyproject.toml setup.py $(wildcard src/margin/*.pyx src/margin/*.pxi src/margin/_native/*)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types check bench verify clean
@@ -29,7 +29,7 @@ check: $(VENV)/dev.stamp
 	MARGIN_IMPL=python $(BIN)/pytest -q tests/models tests/pools tests/test_vectors_deribit.py tests/test_vectors_derive.py
 
 bench: $(VENV)/dev.stamp ## kernels and the whole run beside their peers; ends in a table of ratios
-	$(BIN)/pytest bench --benchmark-only
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest bench --benchmark-only
 
 verify: $(VENV)/dev.stamp ## compare the engine with the venues' published numbers
 	$(BIN)/margin-engine verify tests/vectors/*.json

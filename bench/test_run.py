@@ -29,7 +29,7 @@ def test_run_beside_duckdb(beside, exchange, tmp_path):
     assessment = regime.assess(snapshot.book, snapshot.market)
     prepared, market = assessment.prepared, snapshot.market
     n, count = len(market), prepared.n_scenarios
-    table = {f"s{s}": prepared.pnl[:n, s].copy() for s in range(count)}
+    table = {f"s{s}": prepared.stress.pnl[:n, s].copy() for s in range(count)}
     names = pa.array(market.instruments.to_list())
     coin = pa.array([market.currencies[c] for c in market.base])
     pq = pytest.importorskip("pyarrow.parquet")
@@ -66,8 +66,9 @@ def _assert_same_worst(assessment, path, prepared):
     row = encoded.instrument_row[book.positions.instrument]
     lines = group_lines(book.positions.account, row, book.positions.quantity, prepared.rank, len(book.accounts))
     units = segments(lines, prepared.unit)
+    stress = prepared.stress
     worst, _ = kernels.stress(
-        units.start, units.code, lines.row, lines.quantity, prepared.pnl, np.zeros_like(prepared.relief), prepared.n_scenarios
+        units.start, units.code, lines.row, lines.quantity, stress.pnl, np.zeros_like(stress.relief), prepared.n_scenarios
     )
     got = pq.read_table(path)
     accounts = {name: i for i, name in enumerate(book.accounts.to_list())}

@@ -61,6 +61,27 @@ def test_run_writes_results_and_manifest(snapshot, tmp_path):
     assert sum(units["worst_loss"].to_pylist()) == pytest.approx(sum(table["worst_loss"].to_pylist()))
 
 
+def test_liquidation_prices(snapshot, tmp_path):
+    output = tmp_path / "prices.parquet"
+    command = ("liquidation-prices", snapshot, "-o", output, "--venue", "deribit", "--mode", "segregated_standard")
+    refused = cli(*command)
+    assert refused.returncode == 2
+    assert "--hold-options" in refused.stderr
+    assert not output.exists()
+    result = cli(*command, "--hold-options")
+    assert result.returncode == 0, result.stderr
+    assert "with a liquidation price" in result.stdout
+    assert "nearest:" in result.stdout
+    table = pq.read_table(output)
+    names = ["account", "pool", "instrument", "quantity", "price", "below", "above", "distance", "in_liquidation"]
+    assert table.column_names == names
+    by_coin = cli(*command, "--hold-options", "--by", "underlying")
+    assert by_coin.returncode == 0, by_coin.stderr
+    assert set(pq.read_table(output)["underlying"].to_pylist()) >= {"BTC", "ETH"}
+    wrong = cli(*command, "--closing-fee", "nan")
+    assert (wrong.returncode, "--closing-fee" in wrong.stderr) == (2, True)
+
+
 def test_explain_gives_the_same_number_as_the_run(snapshot, tmp_path):
     cli("run", snapshot, "-o", tmp_path / "out", *RULES)
     row = pq.read_table(tmp_path / "out" / "assessments.parquet").to_pylist()[3]

@@ -29,6 +29,11 @@ def lookup_int64(
     vocabulary: _Int64,  # const int64_t[::1]
     values: _Int64,  # const int64_t[::1]
 ) -> _Int32: ...
+def take_bytes(
+    data: _UInt8,  # const uint8_t[::1]
+    offsets: _Int64,  # const int64_t[::1]
+    at: _Int64,  # const int64_t[::1]
+) -> tuple[_UInt8, _Int64]: ...
 def group(
     major: _Int32,  # const int32_t[::1]
     minor: _Int32 | None,  # const int32_t[::1]

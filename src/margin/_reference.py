@@ -90,6 +90,19 @@ def lookup_int64(vocabulary: Int64, values: Int64) -> Int32:
     return _lookup(vocabulary.tolist(), values.tolist())
 
 
+def take_bytes(data: UInt8, offsets: Int64, at: Int64) -> tuple[UInt8, Int64]:
+    """Bytes and offsets of the strings at some positions."""
+    dtypes(data=(data, "u1", 1), offsets=(offsets, "i8", 1), at=(at, "i8", 1))
+    strings = _strings("offsets", data, offsets)
+    for position, place in enumerate(at.tolist()):
+        if not 0 <= place < len(strings):
+            message = f"at[{position}] is {place}; expected 0 <= at[{position}] < {len(strings)}"
+            raise ValueError(message)
+    taken = [strings[place] for place in at.tolist()]
+    ends = np.cumsum([0, *map(len, taken)]).astype(np.int64)
+    return np.frombuffer(b"".join(taken), np.uint8).copy(), ends
+
+
 def _encode(keys: Sequence[Hashable]) -> tuple[Int32, Int64]:
     known: dict[Hashable, int] = {}
     first: list[int] = []

@@ -178,7 +178,7 @@ class Assessment:
         money, names = len(self.market.currencies), (*self.market.currencies, self.market.money)
         return {
             "account": self.book.accounts.take(r.account),
-            "pool": self._pool_names(),
+            "pool": pool_names(self.market, self.results.name),
             "currency": _named(names, np.where(r.currency == MONEY, money, r.currency)),
             "equity": r.equity,
             "collateral_value": r.initial_collateral,
@@ -201,7 +201,7 @@ class Assessment:
         r, units = self.results, self.results.units
         if units is None:
             return {}
-        pools = self._pool_names()
+        pools = pool_names(self.market, r.name)
         worst: dict[str, Any] = {}
         if self.prepared.n_scenarios:
             label, labels = self._labels(units.unit, units.scenario)
@@ -250,11 +250,6 @@ class Assessment:
 
         return assessment_text(self)
 
-    def _pool_names(self) -> Coded:
-        names = concat(_as_text(self.market.instruments), Ids.of([*self.market.currencies, "cross"]))
-        code = np.where(self.results.name < 0, len(names) - 1, self.results.name)
-        return _named(names, code)
-
     def _worst(self) -> tuple[Coded, Coded]:
         """Unit with the largest loss of each row and its scenario in words; missing where nothing is at risk."""
         unit, label, labels = (np.full(len(self), -1, dtype=np.int64), np.full(len(self), -1, dtype=np.int64), Ids.of([""]))
@@ -269,10 +264,16 @@ class Assessment:
         return _named(self.prepared.units or ("",), unit), _named(labels, label)
 
     def _labels(self, unit: Codes, scenario: Codes) -> tuple[NDArray[np.int64], Ids]:
-        """Code of each (unit, scenario) label, and all labels; there are few of them, so each is spelled once."""
+        """Code of each (unit, scenario) label, -1 without a scenario, and all labels, each spelled once."""
         n = self.prepared.n_scenarios
         names = [self.prepared.label(u, s) for u in range(len(self.prepared.units)) for s in range(n)]
-        return unit.astype(np.int64) * n + scenario, Ids.of(names)
+        return np.where(scenario < 0, -1, unit.astype(np.int64) * n + scenario), Ids.of(names)
+
+
+def pool_names(market: Market, name: Codes) -> Coded:
+    """Names of pools by the codes of `Partition.name`."""
+    names = concat(_as_text(market.instruments), Ids.of([*market.currencies, "cross"]))
+    return _named(names, np.where(name < 0, len(names) - 1, name))
 
 
 def _ratio(requirement: Array, collateral: Array) -> Array:

@@ -28,6 +28,8 @@ class Encoded:
         Market row of each instrument of the book.
     currency_row : ndarray of int32, shape (n_book_currencies,)
         Market code of each currency of the book.
+    held : ndarray of int32
+        Market rows of the instruments in positions and orders; a part of a book names others too.
     currencies : ndarray of int32, shape (k,)
         Codes of the currencies that the book holds or settles in, ascending.
     position_start, order_start, balance_start : ndarray of int64, shape (n_accounts + 1,)
@@ -39,6 +41,7 @@ class Encoded:
     market: Market
     instrument_row: Codes
     currency_row: Codes
+    held: Codes
     currencies: Codes
     position_start: Offsets
     position_order: Offsets
@@ -56,8 +59,10 @@ class Encoded:
             kernels.group(table.account, None, len(book.accounts)) for table in (book.positions, book.orders, book.balances)
         ]
         starts_and_orders = [array for pair in by_account for array in pair]
-        currencies = np.union1d(currency_row, market.settlement[instrument_row]).astype(np.int32)
-        return cls(book, market, instrument_row, currency_row, currencies, *starts_and_orders)
+        held = instrument_row[_in_use(len(book.instruments), book.positions.instrument, book.orders.instrument)]
+        owned = currency_row[_in_use(len(book.currencies), book.balances.currency)]
+        currencies = np.union1d(owned, market.settlement[held]).astype(np.int32)
+        return cls(book, market, instrument_row, currency_row, held, currencies, *starts_and_orders)
 
     def positions_of(self, first: int, last: int) -> Offsets:
         """Position rows of a range of accounts."""
@@ -71,11 +76,11 @@ class Encoded:
         """Instruments in positions or orders; where pools count in one money also currencies with equity. Shape (n + m,)."""
         book, market, n = self.book, self.market, len(self.market)
         used = np.zeros(n + len(market.currencies), dtype=np.bool_)
-        used[self.instrument_row] = True
+        used[self.held] = True
         if in_usd:
             held = np.unique(book.balances.currency[book.balances.amount != 0])
             used[n + self.currency_row[held]] = True
-            used[n + market.settlement[self.instrument_row]] = True
+            used[n + market.settlement[self.held]] = True
             self._check_prices(used[n:])
         return used
 
@@ -123,6 +128,14 @@ class Encoded:
             balance=amount.reshape(n_accounts, n_currencies),
             has_balance=has_balance.reshape(n_accounts, n_currencies),
         )
+
+
+def _in_use(count: int, *codes: Codes) -> NDArray[np.bool_]:
+    """Which of so many codes occur."""
+    used = np.zeros(count, dtype=np.bool_)
+    for occurring in codes:
+        used[occurring] = True
+    return used
 
 
 def _refuse_spot(book: Book, market: Market, instrument_row: Codes) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from margin.assessment import Assessment
 from margin.lines import Lines
-from margin.models.prepared_portfolio import PreparedPortfolio
+from margin.models.prepared_portfolio import WORST_LOSS, PreparedPortfolio
 from margin.models.stress import UnitVectors
 
 if TYPE_CHECKING:
@@ -39,8 +39,12 @@ class PoolExplanation:
         What each line adds. Portfolio model: ``loss`` in the worst scenario of its unit. Standard model: ``initial_margin`` and
         ``maintenance_margin`` on its own.
     rest : Mapping of str to float
-        What no line adds. Portfolio model: with the lines' losses the component ``worst_loss``. Standard model: with the lines'
-        initial margins the initial margin without orders.
+        What no line adds. Portfolio model: with the lines' losses the amount of the component ``worst_loss``. Standard model:
+        with the lines' initial margins the initial margin without orders.
+    components : Mapping of str to (float, float, float)
+        Portfolio model: the amount of each component, what it adds to the initial and to the maintenance margin.
+    scenarios : Mapping of str to str
+        The worst scenario of each risk unit, in words.
     vectors : tuple of UnitVectors
         Scenario vectors of each risk unit; empty for a model without scenarios.
     """
@@ -53,6 +57,8 @@ class PoolExplanation:
     quantity: Array
     lines: Mapping[str, Array]
     rest: Mapping[str, float]
+    components: Mapping[str, tuple[float, float, float]]
+    scenarios: Mapping[str, str]
     vectors: tuple[UnitVectors, ...]
 
 
@@ -100,6 +106,8 @@ def explain(regime: Regime, book: Book, market: Market) -> Explanation:
                 quantity=own.quantity,
                 lines=by_line,
                 rest=rest,
+                components=_components(assessment, i),
+                scenarios=_scenarios(assessment, i),
                 vectors=_vectors(assessment, own),
             )
         )
@@ -108,6 +116,33 @@ def explain(regime: Regime, book: Book, market: Market) -> Explanation:
 
 def _vectors(assessment: Assessment, lines: Lines) -> tuple[UnitVectors, ...]:
     return assessment.prepared.vectors(lines) if isinstance(assessment.prepared, PreparedPortfolio) else ()
+
+
+def _components(assessment: Assessment, pool: int) -> dict[str, tuple[float, float, float]]:
+    """Amount of each component of a pool before its factors, and after that of the initial and of the maintenance margin."""
+    prepared, results = assessment.prepared, assessment.results
+    if not isinstance(prepared, PreparedPortfolio) or results.units is None:
+        return {}
+    own = results.units.pool == pool
+    out = {}
+    for name, initial in results.components.items():
+        of_units = results.units.worst_loss if name == WORST_LOSS else results.units.charges.get(name)
+        amount = float(initial[pool]) if of_units is None else float(of_units[own].sum())
+        out[name] = (amount, float(initial[pool]), prepared.maintenance.get(name, 0.0) * amount)
+    if prepared.borrow is not None:  # it has no factors; what no other component adds is its own
+        amount, initial_margin, _ = out[prepared.borrow.name]
+        rest = float(results.maintenance[pool]) - sum(maintenance for _, _, maintenance in out.values())
+        out[prepared.borrow.name] = (amount, initial_margin, rest)
+    return out
+
+
+def _scenarios(assessment: Assessment, pool: int) -> dict[str, str]:
+    units = assessment.results.units
+    if units is None:
+        return {}
+    own = np.flatnonzero((units.pool == pool) & (units.scenario >= 0) & (units.worst_loss > 0))
+    prepared = assessment.prepared
+    return {prepared.units[units.unit[u]]: prepared.label(int(units.unit[u]), int(units.scenario[u])) for u in own}
 
 
 def _lines_of(lines: Lines, pool: int) -> Lines:

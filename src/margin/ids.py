@@ -139,17 +139,7 @@ class Ids:
             raise IndexError(problem)
         if self.values is not None:
             return Ids(self.values[at])
-        begin = self.offsets[at]
-        lengths = self.offsets[at + 1] - begin
-        offsets = np.zeros(len(at) + 1, dtype=np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        data = np.empty(offsets[-1], dtype=np.uint8)
-        for a in range(0, len(at), _BLOCK):
-            b = min(a + _BLOCK, len(at))
-            source = np.repeat(begin[a:b] - offsets[a:b], lengths[a:b])
-            source += np.arange(offsets[a], offsets[b])
-            data[offsets[a] : offsets[b]] = self.data[source]
-        return Ids(None, data, offsets)
+        return Ids(None, *kernels.take_bytes(self.data, self.offsets, at))
 
     def encode(self) -> tuple[Codes, Ids]:
         """Number the distinct identifiers in order of first occurrence.

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         stress,
         stress_folded,
         tail,
+        take_bytes,
         tiers,
     )
 
@@ -54,6 +55,7 @@ __all__ = [
     "stress",
     "stress_folded",
     "tail",
+    "take_bytes",
     "tiers",
 ]
 
@@ -107,6 +109,7 @@ if not TYPE_CHECKING:
     stress = _kernels.stress
     stress_folded = _kernels.stress_folded
     tail = _kernels.tail
+    take_bytes = _kernels.take_bytes
     tiers = _kernels.tiers
 
 

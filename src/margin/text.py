@@ -28,7 +28,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def number(value: float) -> str:
     """A number for reading: grouped digits, about eight significant ones."""
     if not np.isfinite(value) or value == 0:
-        return f"{value:g}"
+        return f"{value + 0.0:g}"  # a negative zero is a zero
     digits = max(0, 7 - int(np.floor(np.log10(abs(value)))))
     text = f"{value:,.{min(digits, 10)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -58,6 +58,11 @@ def explanation_text(explanation: Explanation) -> str:
 def _pool_text(pool: PoolExplanation) -> str:
     parts = [f"Pool {pool.pool}, in {pool.currency}: {pool.status}"]
     parts.append(table(("figure", "amount"), list(pool.figures.items())))
+    if pool.components:
+        by_margin = ("component", "amount", "initial margin", "maintenance margin")
+        parts.append(table(by_margin, [(name, *amounts) for name, amounts in pool.components.items()]))
+    if pool.scenarios:
+        parts.append(table(("unit", "worst scenario"), list(pool.scenarios.items())))
     if pool.names:
         header = ("holding", "quantity", *pool.lines)
         rows = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -21,6 +23,8 @@ def test_encode_and_look_up_bytes(strings):
     assert [strings[f] for f in first[codes]] == strings
     half = len(strings) // 2
     both("lookup_bytes", data, offsets[: half + 1].copy(), data, offsets)
+    taken, ends = both("take_bytes", data, offsets, first[::-1].copy())
+    assert [taken[a:b].tobytes() for a, b in pairwise(ends.tolist())] == [strings[f] for f in first[::-1]]
 
 
 @given(hn.arrays(np.int64, st.integers(0, 60), elements=st.one_of(st.integers(0, 9), st.integers(-(2**63), 2**63 - 1))))
@@ -139,6 +143,7 @@ HOSTILE = {
     "offsets beyond the data": ("encode_bytes", np.zeros(3, U1), np.array([0, 4], I8)),
     "offsets that fall": ("encode_bytes", np.zeros(3, U1), np.array([0, 3, 2], I8)),
     "no offsets": ("encode_bytes", np.zeros(3, U1), np.zeros(0, I8)),
+    "position beyond the strings": ("take_bytes", np.zeros(3, U1), np.array([0, 3], I8), np.array([0, 1], I8)),
     "wrong type": ("encode_int64", np.zeros(3)),
     "a list": ("encode_int64", [1, 2]),
     "not contiguous": ("encode_int64", np.zeros(6, I8)[::2]),

@@ -15,6 +15,7 @@ import margin
 from margin.cli.backtest import backtest
 from margin.cli.demo import demo
 from margin.cli.explain import explain
+from margin.cli.liquidation_prices import liquidation_prices
 from margin.cli.params import params
 from margin.cli.recorded import recorded
 from margin.cli.run import run
@@ -116,6 +117,6 @@ def application() -> None:
     """
 
 
-COMMANDS = (demo, run, explain, params, verify, synthetic, recorded, backtest)
+COMMANDS = (demo, run, explain, liquidation_prices, params, verify, synthetic, recorded, backtest)
 for command in COMMANDS:
     application.add_command(command)

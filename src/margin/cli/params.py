@@ -13,6 +13,9 @@ from margin.cli import options
 from margin.cli.printing import table
 from margin.params import ACCEPTED
 
+CELL = 60
+"""Most characters of a value in the table."""
+
 
 @click.command(short_help="Show the parameters of a venue on a day.")
 @click.argument("venue", type=click.Choice(venues.available()))
@@ -31,11 +34,17 @@ def params(venue: str, as_of: str | None, files: tuple[Path, ...], accept: tuple
         params=files,
         accept=accept or ACCEPTED,
     )
-    rows = [(name, _shown(v.value), str(v.as_of), v.status, v.source) for name, v in resolved.items()]
+    rows = [(name, _in_a_cell(v.value), str(v.as_of), v.status, v.source) for name, v in resolved.items()]
     table(("parameter", "value", "as of", "status", "source"), rows, left=5)
     dates = sorted({value.as_of for _, value in resolved.items()})
     click.echo()
     click.echo(f"{len(rows)} parameters on {resolved.as_of}, from layers of {', '.join(map(str, dates)) or 'no date'}")
+
+
+def _in_a_cell(value: Any) -> str:
+    """A value, of a long list the beginning and the length: the whole stands in the parameter file."""
+    text = _shown(value)
+    return text if not isinstance(value, tuple) or len(text) <= CELL else f"{text[:CELL]} ... ({len(value)})"
 
 
 def _shown(value: Any) -> str:

@@ -85,7 +85,7 @@ class ByGainAndLeverage:
         gain = market.mark[state.row[positions]] / state.entry[positions]
         if self.shorts == "inverted":
             gain = np.where(state.quantity[positions] < 0, 1.0 / gain, gain)
-        return np.divide(gain * value, behind, out=np.full(len(positions), np.inf), where=behind > 0)
+        return np.asarray(np.divide(gain * value, behind, out=np.full(len(positions), np.inf), where=behind > 0))
 
 
 @dataclass(frozen=True, slots=True)

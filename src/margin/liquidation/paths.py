@@ -129,7 +129,7 @@ class Path:
             values: dict[str, dict[str, float]] = {kind: {} for kind in KINDS}
             for name, (kind, _, of) in named.items():
                 values[kind][of] = float(columns[name][i])
-            instants.append(Instant(seconds=float(seconds), **values))  # type: ignore[arg-type]
+            instants.append(Instant(seconds=float(seconds), **values))
         return cls(tuple(instants))
 
     @classmethod

@@ -217,8 +217,8 @@ class State:
         at = np.flatnonzero((number[self.holder] >= 0) & (self.quantity != 0))
         order = np.flatnonzero(number[self.orders.account] >= 0)
         owned = np.flatnonzero((number[self.owner[: self.shared_cells]] >= 0) & (self.amount[: self.shared_cells] != 0))
-        rows, code = np.unique(np.concatenate((self.row[at], self.orders.instrument[order])), return_inverse=True)
-        code = code.astype(np.int32)
+        rows, inverse = np.unique(np.concatenate((self.row[at], self.orders.instrument[order])), return_inverse=True)
+        code: Codes = inverse.astype(np.int32)
         alone = self.cell[at] >= self.shared_cells
         resting = self.orders
         positions = Positions(

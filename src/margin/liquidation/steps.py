@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +77,7 @@ class CancelOrders:
             draft.record(int(state.orders.account[i]), "cancel", instrument=instrument, quantity=quantity)
         keep = np.ones(len(state.orders), dtype=np.bool_)
         keep[at] = False
-        columns = {name: getattr(state.orders, name) for name in type(state.orders).__slots__}
+        columns: dict[str, Any] = {name: getattr(state.orders, name) for name in type(state.orders).__slots__}
         kept = {name: None if column is None else column[keep] for name, column in columns.items()}
         after, events = draft.done()
         return replace(after, orders=replace(state.orders, **kept)), events

@@ -48,7 +48,7 @@ class Sensitivities:
     value : ndarray of float64, shape (n_rows,)
         Pool currency per coin.
     index : ndarray of float64, shape (n_units,)
-        USD per coin.
+        USD per coin; where a unit has several indices that of its first inverse contract, else of its first.
     per_usd : ndarray of float64, shape (n_units,)
         Pool currency per USD.
     years : ndarray of float64, shape (n_rows,)
@@ -101,9 +101,7 @@ class Sensitivities:
         """
         n, none = len(market), np.zeros(len(market.currencies))
         rows = np.flatnonzero(used[:n])
-        index = np.full(len(units), np.nan)
         per_usd = np.ones(len(units))
-        index[unit[rows]] = market.index_price[rows]
         if not in_usd:
             settled = np.where(market.inverse, market.index_price, market.usd[market.settlement])
             per_usd[unit[rows]] = 1.0 / settled[rows]
@@ -120,7 +118,7 @@ class Sensitivities:
             holds_instruments=holds,
             delta=np.concatenate((np.where(used[:n], delta, 0.0), none)),
             value=np.concatenate((coin_value(market, in_usd=in_usd), none)),
-            index=index,
+            index=np.array([_index_price(market, listed_rows(market, name, in_usd=in_usd)) for name in units], dtype=np.float64),
             per_usd=per_usd,
             years=np.concatenate((market.years, none)),
             option=np.concatenate((is_option(market), none.astype(np.bool_))),
@@ -140,6 +138,18 @@ class Sensitivities:
         for code in np.flatnonzero(self.holds_instruments):
             out[code] = values.of(self.units[code])
         return out
+
+
+def listed_rows(market: Market, unit: str, *, in_usd: bool) -> NDArray[np.int64]:
+    """Instruments of a unit, held or not: what is taken from them is the same for an account alone and for all at once."""
+    names, code = (market.currencies, market.base) if in_usd else (market.indices, market.index)
+    return np.flatnonzero(code == names.index(unit))
+
+
+def _index_price(market: Market, rows: NDArray[np.int64]) -> float:
+    inverse = rows[market.inverse[rows]]
+    first = inverse if len(inverse) else rows
+    return float(market.index_price[first[0]]) if len(first) else np.nan
 
 
 class PreparedCharge(Protocol):

@@ -12,7 +12,7 @@ from margin import kernels
 from margin.errors import DataError
 from margin.lines import Lines, Segments
 from margin.market import PERPETUAL
-from margin.models.charges import GROSS, PreparedCharge, Sensitivities
+from margin.models.charges import GROSS, PreparedCharge, Sensitivities, listed_rows
 from margin.models.size_charges import coin_notional
 
 Array = NDArray[np.float64]
@@ -49,6 +49,9 @@ class ConfidenceCharge:
         marker = np.where(perpetual, 1.0, 0.0)
         without[:n][market.kind == PERPETUAL] = beside[:n][market.kind == PERPETUAL]
 
+        if not (without.any() or beside.any()):  # all feeds are sure, as they are nearly always
+            return lambda lines, units, leaves: np.zeros(len(units))
+
         def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
             def gross(coefficient: Array) -> Array:
                 return kernels.line_sums(units.start, lines.row, lines.quantity, coefficient, GROSS)
@@ -76,12 +79,10 @@ class ConfidenceCharge:
         return np.where(charged, (1.0 - least) * self.share * worth, 0.0)
 
     def _by_unit(self, s: Sensitivities) -> tuple[Array, Array]:
-        """Confidence in the index and in the perpetuals of each unit; one more entry for rows without a unit."""
+        """Least confidence in the indices and in the perpetuals of each unit; one more entry for rows without a unit."""
         index, swap = np.ones(len(s.units) + 1), np.ones(len(s.units) + 1)
         for u, name in enumerate(s.units):
-            rows = np.flatnonzero(s.unit[: len(s.market)] == u)
-            if not len(rows) and name in s.market.currencies:
-                rows = np.flatnonzero(s.market.base == s.market.currencies.index(name))
+            rows = listed_rows(s.market, name, in_usd=s.in_usd)
             if not len(rows):
                 raise DataError(
                     f"no instrument of {name} says how sure its index is",
@@ -91,6 +92,5 @@ class ConfidenceCharge:
                     hint="List its perpetual, held or not.",
                 )
             index[u] = s.market.index_confidence[rows].min()
-            used = rows[s.used[rows] & (s.market.kind[rows] == PERPETUAL)]
-            swap[u] = s.market.confidence[used].min(initial=1.0)
+            swap[u] = s.market.confidence[rows[s.market.kind[rows] == PERPETUAL]].min(initial=1.0)
         return index, swap

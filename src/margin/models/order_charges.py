@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from margin.by_name import ByName
 from margin.contracts import settlement_value, value_per_contract
+from margin.errors import DataError
 from margin.lines import OrderLines, pool_sums
 from margin.market import Market
 from margin.models.charges import Sensitivities
@@ -80,3 +81,33 @@ class GivenOrderCharges:
     def prepare(self, market: Market, sensitivities: Sensitivities, *, in_usd: bool) -> PreparedOrderCharge:
         """Nothing to do."""
         return lambda orders, n_pools: {name: np.full(n_pools, value) for name, value in self.amounts.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedOrderCharge:
+    """Open orders are an error: the rule that margins them is not known.
+
+    Attributes
+    ----------
+    hint : str
+        What to do instead.
+    """
+
+    hint: str
+
+    def prepare(self, market: Market, sensitivities: Sensitivities, *, in_usd: bool) -> PreparedOrderCharge:
+        """Nothing to do before there are orders."""
+
+        def refuse(orders: OrderLines, n_pools: int) -> dict[str, Array]:
+            refuse_orders(orders, market, self.hint)
+            return {}
+
+        return refuse
+
+
+def refuse_orders(orders: OrderLines, market: Market, hint: str) -> None:
+    """Refuse open orders, where there are any."""
+    if len(orders):
+        problem = "the rule by which open orders are margined is not known"
+        key = {"instrument": market.instruments[int(orders.row[0])]}
+        raise DataError(problem, table="orders", column="instrument", key=key, count=len(orders), hint=hint)

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin.contracts import coin_per_contract, is_option
-from margin.errors import DataError
 from margin.lines import OrderLines, pool_sums
 from margin.market import Market
 from margin.models.futures import PreparedFutures
 from margin.models.options import ShortMargin
+from margin.models.order_charges import refuse_orders
 from margin.models.units import UsedRows
 
 Array = NDArray[np.float64]
@@ -176,10 +176,7 @@ class RefusedOrders:
         """Nothing to do before there are orders."""
 
         def refuse(orders: OrderLines, position: Array, n_pools: int) -> dict[str, Array]:
-            if len(orders):
-                problem = "the rule by which open orders are margined is not known"
-                key = {"instrument": rows.market.instruments[int(orders.row[0])]}
-                raise DataError(problem, table="orders", column="instrument", key=key, count=len(orders), hint=self.hint)
+            refuse_orders(orders, rows.market, self.hint)
             return {}
 
         return refuse

@@ -9,20 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin.contracts import is_option
-from margin.errors import DataError
 from margin.lines import rank_rows
 from margin.market import Market
 from margin.models.charges import Charge, DeltaBasis, Sensitivities, black_delta, deltas
 from margin.models.collateral_lines import BorrowCharge
 from margin.models.combine import Factors
 from margin.models.fold import SignDiscount
-from margin.models.leaves import expiry_leaves, strike_leaves
 from margin.models.order_charges import OrderCharge
 from margin.models.prepared_portfolio import EXCESS_OF, WORST_LOSS, PreparedPortfolio
 from margin.models.scenarios import Scenarios
 from margin.models.shape import GainOffset
 from margin.models.shocks import VolShock
 from margin.models.stress import FoldedStress, NettedStress, Stress
+from margin.models.units import CollateralUnit, UsedRows
 from margin.models.valuation import PLAIN, Rows, Valuation, pnl_table, value_table
 from margin.pricing import check_rates
 
@@ -102,7 +101,7 @@ class PortfolioModel:
     gains: GainOffset | None = None
     option_delta: DeltaBasis = black_delta
     settlement_window: float = 0.0
-    collateral_unit: Callable[[str], str | None] | None = None
+    collateral_unit: CollateralUnit | None = None
     hedging_only: bool = False
     leaf_by_settlement: bool = True
     admitted_units: tuple[str, ...] | None = None
@@ -112,15 +111,21 @@ class PortfolioModel:
 
     def prepare(self, market: Market, *, in_usd: bool, used: NDArray[np.bool_]) -> PreparedPortfolio:
         """Price every used row under every scenario and take the parameters of the units in use."""
-        unit, units = self._units(market, in_usd=in_usd, used=used)
+        rows = UsedRows.of(
+            market,
+            in_usd=in_usd,
+            used=used,
+            collateral_unit=self.collateral_unit,
+            admitted=self.admitted_units,
+            by_settlement=self.leaf_by_settlement,
+        )
+        unit, units, leaf, strike = rows.unit, rows.units, rows.leaf, rows.strike
         used = used & (unit >= 0)
         if self.valuation.discounted:
             check_rates(market, used[: len(market)] & is_option(market))
         moves = np.ones(len(used), dtype=np.bool_)
         for c in np.flatnonzero(used[len(market) :]):
             moves[len(market) + c] = self.moves(market.currencies[c])
-        leaf = expiry_leaves(market, unit, by_settlement=self.leaf_by_settlement)
-        strike = strike_leaves(market, leaf)
         sensitivities = Sensitivities.of(
             market,
             unit=unit,
@@ -168,50 +173,3 @@ class PortfolioModel:
             return NettedStress.of(table, pnl, s, in_usd=in_usd)
         values = value_table(market, table, self.vol_shock, of_rows, in_usd=in_usd, valuation=self.valuation)
         return FoldedStress.of(table, values, self.fold, s, leaf)
-
-    def _units(self, market: Market, *, in_usd: bool, used: NDArray[np.bool_]) -> tuple[Codes, tuple[str, ...]]:
-        """Unit of each row, -1 for rows that are not in use or no position, and the names of the units."""
-        n = len(market)
-        names = market.currencies if in_usd else market.indices
-        code = np.full(len(used), -1, dtype=np.int32)
-        code[:n] = market.base if in_usd else market.index
-        if self.collateral_unit is not None:
-            for c in np.flatnonzero(used[n:]):
-                coin = self.collateral_unit(market.currencies[c])
-                if coin is not None:
-                    code[n + c] = _code_of(coin, market)
-        code[~used] = -1
-        if self.admitted_units is not None:
-            _refuse_others(market, names, code[:n], self.admitted_units)
-        present = np.unique(code[code >= 0])
-        compact = np.full(len(names) + 1, -1, dtype=np.int32)
-        compact[present] = np.arange(len(present), dtype=np.int32)
-        return compact[code], tuple(names[c] for c in present)
-
-
-def _refuse_others(market: Market, names: tuple[str, ...], code: Codes, units: tuple[str, ...]) -> None:
-    """Refuse instruments in use whose unit is not among the given ones."""
-    wrong = np.flatnonzero((code >= 0) & ~np.isin(code, [names.index(unit) for unit in units if unit in names]))
-    if len(wrong):
-        row = int(wrong[0])
-        raise DataError(
-            f"it stands in the unit {names[code[row]]}; this model margins {', '.join(units)} only",
-            table="instruments",
-            column="base",
-            row=row,
-            key={"instrument": market.instruments[row]},
-            count=len(wrong),
-            hint="Margin its accounts under the model of that unit.",
-        )
-
-
-def _code_of(coin: str, market: Market) -> int:
-    if coin not in market.currencies:
-        raise DataError(
-            f"collateral is shocked with the coin {coin!r}, which the market does not know",
-            table="currencies",
-            column="currency",
-            value=coin,
-            hint="Add the coin and its USD price.",
-        )
-    return market.currencies.index(coin)

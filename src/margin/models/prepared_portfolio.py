@@ -135,6 +135,8 @@ class PreparedPortfolio:
         loss = np.zeros(len(lines))
         rest = dict.fromkeys(("dampening", "gains not counted", "rounding", *self.competing), 0.0)
         for u, vectors in enumerate(self.vectors(lines)):
+            if risk.scenario[u] < 0:  # there is none
+                continue
             rival = int(risk.scenario[u]) - self.stress.scenarios.n_scenarios
             if rival >= 0:
                 name = tuple(self.competing)[rival]

@@ -23,7 +23,7 @@ class ScenarioTable:
     Attributes
     ----------
     move : ndarray of float64, shape (U, S)
-        Relative price move, > -1.
+        Relative price move, >= -1; above -1 where inverse contracts are held.
     vol : tuple of str, length S
         What volatilities do: `UP`, `SAME`, ...
     weight : ndarray of float64, shape (U, S)
@@ -72,7 +72,7 @@ class Scenario:
     Attributes
     ----------
     move : float
-        Relative price move, > -1.
+        Relative price move, >= -1; above -1 where inverse contracts are held.
     vol : str
         What volatilities do.
     weight : float
@@ -85,6 +85,10 @@ class Scenario:
     vol: str = SAME
     weight: float = 1.0
     absolute: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.move >= -1:
+            raise ValueError(f"a price move of {self.move} is below -1")
 
 
 @dataclass(frozen=True, slots=True)

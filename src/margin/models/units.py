@@ -26,7 +26,7 @@ CollateralUnit = Callable[[str], str | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UsedRows:
-    """UsedRows in use (instruments, then currencies) and their units.
+    """Rows in use (instruments, then currencies) and their units.
 
     A unit is the underlying coin where pools count in one money, else the price index.
 
@@ -56,13 +56,34 @@ class UsedRows:
     strike: Codes
 
     @classmethod
-    def of(cls, market: Market, *, in_usd: bool, used: Flags, collateral_unit: CollateralUnit | None = None) -> UsedRows:
+    def of(
+        cls,
+        market: Market,
+        *,
+        in_usd: bool,
+        used: Flags,
+        collateral_unit: CollateralUnit | None = None,
+        admitted: tuple[str, ...] | None = None,
+        by_settlement: bool = True,
+    ) -> UsedRows:
         """Units of the rows in use.
+
+        Parameters
+        ----------
+        market : Market
+        in_usd : bool
+        used : ndarray of bool, shape (n + m,)
+        collateral_unit : callable or None
+        admitted : tuple of str or None
+            The only units that may be held, all if None.
+        by_settlement : bool
+            Whether leaves tell settlement currencies apart.
 
         Raises
         ------
         DataError
-            If collateral joins the unit of a coin that the market does not know.
+            If collateral joins the unit of a coin that the market does not know, or an instrument stands in a unit that is not
+            admitted.
         """
         n = len(market)
         names = market.currencies if in_usd else market.indices
@@ -74,11 +95,13 @@ class UsedRows:
                 if coin is not None:
                     code[n + c] = _code_of(coin, market)
         code[~used] = -1
+        if admitted is not None:
+            _refuse_others(market, names, code[:n], admitted)
         present = np.unique(code[code >= 0])
         compact = np.full(len(names) + 1, -1, dtype=np.int32)
         compact[present] = np.arange(len(present), dtype=np.int32)
         unit = compact[code]
-        leaf = expiry_leaves(market, unit)
+        leaf = expiry_leaves(market, unit, by_settlement=by_settlement)
         return cls(market, in_usd, used, unit, tuple(names[c] for c in present), leaf, strike_leaves(market, leaf))
 
     @property
@@ -106,6 +129,22 @@ def parameter_by_row(values: ByName, *, unit: Codes, units: tuple[str, ...], cho
     for code in np.unique(unit[chosen]):
         of_unit[code] = values.of(units[code])
     return np.where(chosen, of_unit[unit], np.nan)
+
+
+def _refuse_others(market: Market, names: tuple[str, ...], code: Codes, units: tuple[str, ...]) -> None:
+    """Refuse instruments in use whose unit is not among the given ones."""
+    wrong = np.flatnonzero((code >= 0) & ~np.isin(code, [names.index(unit) for unit in units if unit in names]))
+    if len(wrong):
+        row = int(wrong[0])
+        raise DataError(
+            f"it stands in the unit {names[code[row]]}; this model margins {', '.join(units)} only",
+            table="instruments",
+            column="base",
+            row=row,
+            key={"instrument": market.instruments[row]},
+            count=len(wrong),
+            hint="Margin its accounts under the model of that unit.",
+        )
 
 
 def _code_of(coin: str, market: Market) -> int:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from margin import kernels
 from margin.contracts import coin_per_contract, is_option, settlement_value
+from margin.errors import DataError
 from margin.market import DAYS_A_YEAR, Market
 from margin.models.scenarios import ScenarioTable
 from margin.models.shocks import Quoted, VolShock, vol_columns
@@ -146,6 +147,7 @@ def _settled(market: Market, scenarios: ScenarioTable, shock: VolShock, rows: Ro
     n, count, unit = len(market), scenarios.n_scenarios, rows.unit
     table, base = kernels.aligned_table(len(unit), count), np.zeros(len(unit))
     placed = rows.used & (unit >= 0)
+    _refuse_worthless_coin(market, scenarios, np.flatnonzero(placed[:n] & market.inverse), unit)
     futures, options = (np.flatnonzero(placed[:n] & kind) for kind in (~is_option(market), is_option(market)))
     share = valuation.share(market)
     table[futures, :count] = _futures(market, share[futures, None] * scenarios.move[unit[futures]], futures)
@@ -158,11 +160,29 @@ def _settled(market: Market, scenarios: ScenarioTable, shock: VolShock, rows: Ro
     return Values(table, base)
 
 
+def _refuse_worthless_coin(market: Market, scenarios: ScenarioTable, inverse: NDArray[np.int64], unit: Codes) -> None:
+    """Refuse scenarios that take the price of an inverse contract to zero: its P&L in coin has no bound there."""
+    wrong = inverse[(scenarios.move[unit[inverse]] <= -1.0).any(axis=1)]
+    if len(wrong):
+        row = int(wrong[0])
+        raise DataError(
+            "a scenario takes the price to zero, where an inverse contract has no finite value",
+            table="instruments",
+            column="contract",
+            row=row,
+            key={"instrument": market.instruments[row]},
+            count=len(wrong),
+            hint="Give moves above -1.",
+        )
+
+
 def _futures(market: Market, move: Array, rows: NDArray[np.int64]) -> Array:
     """P&L of futures and perpetuals whose marks move by relative moves, in settlement currency, shape (len(rows), S)."""
+    inverse = market.inverse[rows]
     coin = coin_per_contract(market)[rows, None]
-    mark = market.mark[rows, None]
-    return np.where(market.inverse[rows, None], coin * (move / (1.0 + move)), coin * mark * move)
+    gain = np.asarray(coin * market.mark[rows, None] * move)
+    gain[inverse] = coin[inverse] * (move[inverse] / (1.0 + move[inverse]))
+    return gain
 
 
 def _options(
@@ -190,9 +210,8 @@ def _options(
     base = black76(forward, strike, years, vol, sign).price
     inverse = market.inverse[rows]
     size = market.contract_size[rows] * (discount_factors(market)[rows] if discounted else 1.0)
-    shocked_forward = forward[:, None] * (1.0 + moves[code])
-    shocked = size[:, None] * np.where(inverse[:, None], price / shocked_forward, price)
-    return shocked, size * np.where(inverse, base / forward, base)
+    price[inverse] /= (forward[:, None] * (1.0 + moves[code]))[inverse]  # of a linear option the price may fall to zero
+    return size[:, None] * price, size * np.where(inverse, base / forward, base)
 
 
 def _moving_forwards(unit: Codes, share: Array) -> tuple[Array, Codes]:

@@ -83,6 +83,16 @@ class Collateral:
     counts_option_value: bool = True
     priced_in: Literal["money", "usd"] = "money"
 
+    def kept(self, currency: str) -> DiscountTiers:
+        """What a positive amount of a currency counts for against the maintenance margin; a haircut is a single tier.
+
+        Raises
+        ------
+        ParameterError
+            If the currency has neither tiers nor a haircut.
+        """
+        return self.tiers[currency] if currency in self.tiers else DiscountTiers((0.0,), (1.0 - self.haircut.of(currency),))
+
     def discounted(self, amount: Array, currencies: Sequence[str], haircut: ByName) -> Array:
         """Amounts after a haircut (or the tiers), in units of each currency.
 

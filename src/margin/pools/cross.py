@@ -51,7 +51,7 @@ class CrossPool:
         counted = equity if collateral.counts_option_value else settled
         worth = market.usd[holdings.currencies]
         names = [market.currencies[c] for c in holdings.currencies]
-        priced = worth if collateral.priced_in == "money" else _at_usd_price(worth, names, market)
+        priced = self.prices(holdings, market, collateral)
         maintenance = _sum(collateral.discounted(counted, names, collateral.haircut), priced)
         initial = maintenance
         if collateral.initial_haircut is not None:
@@ -63,6 +63,12 @@ class CrossPool:
             unrealised=_sum(unrealised, worth),
             option_value=_sum(option_value, worth),
         )
+
+    def prices(self, holdings: Holdings, market: Market, collateral: Collateral) -> Array:
+        """What one unit of each currency of the holdings counts for before its haircut, in the pool's money."""
+        worth = market.usd[holdings.currencies]
+        names = [market.currencies[c] for c in holdings.currencies]
+        return worth if collateral.priced_in == "money" else _at_usd_price(worth, names, market)
 
 
 def _at_usd_price(worth: Array, names: Sequence[str], market: Market) -> Array:

@@ -28,6 +28,7 @@ ACCOUNT = "account"
 COIN, CASH = "ETH", "USDC"  # any market that has a manager; a vector gives all its numbers
 PERPETUAL = f"{COIN}-PERP"
 NOW = np.datetime64("2000-01-01T00:00:00", "ms")  # any instant: vectors give times as distances
+LEAST = 1e-150  # what a price of zero counts as: the prices of a market are above zero
 _MS = 1000
 
 
@@ -67,7 +68,8 @@ def pm1_account(inputs: Inputs) -> Outputs:
     """Net margins and components of a PM1 account."""
     regime = regime_of("pm1_eth", inputs["params"])
     feeds = {e["sec_to_expiry"]: e for e in inputs["expiries"]}
-    options = [feeds[o["sec_to_expiry"]] | o for o in inputs["options"]]
+    sure = _vol_confidences(inputs["options"])
+    options = [feeds[o["sec_to_expiry"]] | o | {"vol_confidence": sure[o["sec_to_expiry"]]} for o in inputs["options"]]
     market = market_of(inputs, options, {COIN: (inputs["spot_price_usd"], inputs["spot_confidence"])}, discounted=False)
     balances = {CASH: _cash(inputs), COIN: inputs["base_amount"]}
     return _pm1_outputs(regime.assess(book_of(inputs, options, balances), market))
@@ -128,8 +130,16 @@ def _quoted(inputs: Inputs, *, rate: float, confidence: float) -> dict[str, Any]
 
 def _unheld(expiry: Inputs) -> dict[str, Any]:
     """An option of an expiry in which nothing is held, so that the expiry is there to be reported."""
-    forward = expiry["forward_fixed_usd"] + expiry["forward_variable_usd"]
-    return {**expiry, "type": "call", "strike_usd": forward, "amount": 0.0, "vol": 0.0}
+    return {**expiry, "type": "call", "strike_usd": expiry["forward_fixed_usd"], "amount": 0.0, "vol": 0.0}
+
+
+def _vol_confidences(options: Sequence[Inputs]) -> dict[float, float]:
+    """Confidence in the volatilities of each expiry: the least of the options held."""
+    least = {o["sec_to_expiry"]: 1.0 for o in options}
+    for o in options:
+        if o["amount"]:
+            least[o["sec_to_expiry"]] = min(least[o["sec_to_expiry"]], o["vol_confidence"])
+    return least
 
 
 def _flat(params: Inputs) -> dict[str, Any]:
@@ -158,7 +168,7 @@ def market_of(
     """The perpetual and the options of one market, in this order, marked by the model; collateral by price and confidence."""
     n, perp = len(options), account["perp"]
     names = [PERPETUAL, *map(_name, range(n))]
-    nothing, forward = [None], [o["forward_fixed_usd"] + o["forward_variable_usd"] for o in options]
+    nothing, forward = [None], [max(o["forward_fixed_usd"] + o["forward_variable_usd"], LEAST) for o in options]
     market = Market.of(
         time=NOW,
         instruments={
@@ -170,12 +180,12 @@ def market_of(
             "settlement": [CASH] * (n + 1),
             "contract_size": [1.0] * (n + 1),
             "expiry": np.array(["NaT", *(_after(o["sec_to_expiry"]) for o in options)], dtype="M8[ms]"),
-            "strike": nothing + [o["strike_usd"] for o in options],
+            "strike": nothing + [max(o["strike_usd"], LEAST) for o in options],
             "option_type": nothing + [o["type"] for o in options],
         },
         quotes={
             "instrument": names,
-            "mark": [perp["price_usd"] or account["spot_price_usd"], *[0.0] * n],
+            "mark": [max(perp["price_usd"], LEAST), *[0.0] * n],
             "vol": nothing + [o["vol"] for o in options],
             "forward": nothing + forward,
             "fixed_forward": nothing + [o["forward_fixed_usd"] for o in options],
@@ -186,12 +196,12 @@ def market_of(
         },
         indices={
             "index": [f"{COIN}_{CASH}"],
-            "price": [account["spot_price_usd"]],
+            "price": [max(account["spot_price_usd"], LEAST)],
             "confidence": [account["spot_confidence"]],
         },
         currencies={
             "currency": [CASH, *collateral],
-            "usd": [account["stable_price_usd"], *(price for price, _ in collateral.values())],
+            "usd": [account["stable_price_usd"], *(max(price, LEAST) for price, _ in collateral.values())],
             "confidence": [1.0, *(confidence for _, confidence in collateral.values())],
         },
     )

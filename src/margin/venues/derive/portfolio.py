@@ -12,6 +12,7 @@ from margin.models.combine import DepegFactor, Factors
 from margin.models.confidence import ConfidenceCharge
 from margin.models.expiry_charges import ForwardCharge, NakedShortCharge
 from margin.models.fold import ExpiryDiscount, SignDiscount
+from margin.models.order_charges import OrderCharge
 from margin.models.portfolio import PortfolioModel
 from margin.models.prepared_portfolio import WORST_LOSS
 from margin.models.scenarios import ListedScenarios, Scenario
@@ -29,7 +30,7 @@ SECONDS_A_DAY = np.timedelta64(1, "D") / np.timedelta64(1, "s")
 Number = Callable[[str], float]
 
 
-def pm1_model(p: Parameters, coin: str) -> PortfolioModel:
+def pm1_model(p: Parameters, coin: str, *, orders: OrderCharge | None = None) -> PortfolioModel:
     """Requirement under PM1: undiscounted marks, static contingencies inside the loss factor, the base asset like a perpetual."""
     n = _numbers(p, f"pm1.{coin}")
     inside = ("perp", "base", "option")
@@ -57,10 +58,11 @@ def pm1_model(p: Parameters, coin: str) -> PortfolioModel:
         maintenance=Factors(1, {"oracle": 0}),
         collateral_unit=unit,
         admitted_units=(coin,),
+        orders=orders,
     )
 
 
-def pm2_model(p: Parameters, coin: str, *, swapped: bool) -> PortfolioModel:
+def pm2_model(p: Parameters, coin: str, *, swapped: bool, orders: OrderCharge | None = None) -> PortfolioModel:
     """Requirement under PM2: discounted marks, skew and weighted tail scenarios, contingencies outside the loss factor.
 
     `swapped` exchanges the static discounts of positive and negative values.
@@ -96,6 +98,7 @@ def pm2_model(p: Parameters, coin: str, *, swapped: bool) -> PortfolioModel:
         collateral_unit=lambda currency: None if currency == cash else coin,
         moves=lambda currency: p.flag(f"{section}.{currency}.risk_cancelling"),
         admitted_units=(coin,),
+        orders=orders,
     )
 
 

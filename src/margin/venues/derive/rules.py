@@ -12,6 +12,7 @@ from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Literal
 
 from margin.errors import ParameterError
+from margin.models.order_charges import RefusedOrderCharge
 from margin.params import ACCEPTED, Day, Parameters
 from margin.pools import Collateral, CrossPool
 from margin.regime import Regime, with_overrides
@@ -36,7 +37,7 @@ class Options:
         Positive values discounted and negative ones marked up, as documented and as the venue's tests have it; or the other way
         round, as the fields stand in the production contracts.
     orders : {"refuse", "ignore"}
-        What open orders do in SRM: the venue's search for the worst fill is not published. Ignored, they add nothing, as in the
+        What open orders do: the venue's search for the worst fill is not published. Ignored, they add nothing, as in the
         venue's own margin calculator.
     """
 
@@ -121,6 +122,7 @@ def _parts(mode: str, p: Parameters, options: Options) -> tuple[Model, Collatera
     manager, _, coin = mode.upper().partition("_")
     if manager == "SRM":
         return srm_model(p, ignore_orders=options.orders == "ignore"), srm_collateral(p)
+    orders = None if options.orders == "ignore" else RefusedOrderCharge('Leave orders out, or choose Options(orders="ignore").')
     if manager == "PM1":
-        return pm1_model(p, coin), Collateral()
-    return pm2_model(p, coin, swapped=options.static_discounts == "contract"), pm2_collateral(p, coin)
+        return pm1_model(p, coin, orders=orders), Collateral()
+    return pm2_model(p, coin, swapped=options.static_discounts == "contract", orders=orders), pm2_collateral(p, coin)
