@@ -19,6 +19,7 @@ from margin.cli.liquidation_prices import liquidation_prices
 from margin.cli.params import params
 from margin.cli.recorded import recorded
 from margin.cli.run import run
+from margin.cli.simulate import simulate
 from margin.cli.synthetic import synthetic
 from margin.cli.verify import verify
 from margin.errors import MarginError
@@ -117,6 +118,6 @@ def application() -> None:
     """
 
 
-COMMANDS = (demo, run, explain, liquidation_prices, params, verify, synthetic, recorded, backtest)
+COMMANDS = (demo, run, explain, liquidation_prices, simulate, params, verify, synthetic, recorded, backtest)
 for command in COMMANDS:
     application.add_command(command)

@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from margin import venues
+from margin.liquidation.procedure import Procedure
 from margin.params import ACCEPTED, STATUSES
 from margin.regime import Regime
 
@@ -97,11 +98,31 @@ def regime_of(
     if mode not in module.MODES:
         message = f"{venue} has no mode {mode!r}; choose from {', '.join(module.MODES)}"
         raise click.BadParameter(message, param_hint="--mode")
-    own = snapshot / SNAPSHOT_PARAMS
-    accepted = tuple(accept) or ACCEPTED
-    if own.is_file():
-        files = (own, *files)
-        accepted = tuple(accept) or STATUSES
-        click.echo(f"using the snapshot's own parameters, {own}", err=True)
-    regime: Regime = module.regime(mode, as_of=as_of or day(time), params=tuple(files), accept=accepted)
+    own, accepted = _sources(snapshot, files, accept)
+    if len(own) > len(files):
+        click.echo(f"using the snapshot's own parameters, {own[0]}", err=True)
+    regime: Regime = module.regime(mode, as_of=as_of or day(time), params=own, accept=accepted)
     return regime
+
+
+def procedure_of(
+    snapshot: Path,
+    time: np.datetime64,
+    *,
+    venue: str,
+    mode: str,
+    as_of: str | None,
+    files: Sequence[Path],
+    accept: Sequence[str],
+) -> Procedure:
+    """The liquidation procedure that the options describe; parameters are found as for the regime."""
+    own, accepted = _sources(snapshot, files, accept)
+    return venues.load_procedure(venue)(mode, as_of=as_of or day(time), params=own, accept=accepted)
+
+
+def _sources(snapshot: Path, files: Sequence[Path], accept: Sequence[str]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Parameter files, the snapshot's own first, and the statuses to take."""
+    own = snapshot / SNAPSHOT_PARAMS
+    if own.is_file():
+        return (own, *files), tuple(accept) or STATUSES
+    return tuple(files), tuple(accept) or ACCEPTED

@@ -230,7 +230,7 @@ def _row(state: State, market: Market, assessment: Assessment, events: Sequence[
         "accounts": math.fsum(users),
         **{name: float(house[i]) for i, name in enumerate(HOUSE)},
         "debts": math.fsum(np.minimum(users, 0.0)),
-        "socialised": -math.fsum(e.amount * usd[e.currency] for e in events if e.what == "socialise"),
+        "socialised": 0.0 - math.fsum(e.amount * usd[e.currency] for e in events if e.what == "socialise"),
         "deleveraged": math.fsum(abs(e.quantity) for e in events if e.step == "auto-deleverage" and e.what == "trade"),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from margin.book import Orders
 from margin.by_name import ByName
 from margin.contracts import coin_per_contract, coin_value, value_per_contract
 from margin.errors import ParameterError
@@ -78,9 +80,10 @@ class CancelOrders:
         keep = np.ones(len(state.orders), dtype=np.bool_)
         keep[at] = False
         columns: dict[str, Any] = {name: getattr(state.orders, name) for name in type(state.orders).__slots__}
-        kept = {name: None if column is None else column[keep] for name, column in columns.items()}
+        kept: dict[str, Any] = {name: None if column is None else column[keep] for name, column in columns.items()}
         after, events = draft.done()
-        return replace(after, orders=replace(state.orders, **kept)), events
+        orders: Orders = replace(state.orders, **kept)
+        return replace(after, orders=orders), events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,22 +135,22 @@ class CloseInParts:
         return scene.state, events
 
     def _plan(self, pool: Distressed, scene: Scene, size: Array) -> list[tuple[int, float]]:
-        """Orders of a pool in turn: position and contracts."""
+        """Orders of a pool in turn: position and contracts, infinite for all that is left."""
         state = scene.state
         value = np.abs(state.quantity[pool.positions]) * size[state.row[pool.positions]]
         option = scene.market.option_sign[state.row[pool.positions]] != 0
         keys = (-value, option) if self.first == "futures" else (-value,)
         ranked = np.lexsort(keys)
         hot = state.seconds < state.cooling[pool.account]
-        plan = []
+        plan: list[tuple[int, float]] = []
         for i in ranked:
             at = int(pool.positions[i])
             held = float(state.quantity[at])
             whole = hot or value[i] <= self.whole_up_to or self.share == 1
             times = 1 if whole else int(np.ceil(1.0 / self.share))
-            for turn in range(times if self.rounds is None else min(times, self.rounds)):
-                last = turn == times - 1
-                plan.append((at, -held if whole else -(held - self.share * held * turn if last else self.share * held)))
+            part, rest = -self.share * held, math.copysign(math.inf, -held)  # the last order takes what rounding has left
+            turns = range(times if self.rounds is None else min(times, self.rounds))
+            plan += [(at, rest if turn == times - 1 else part) for turn in turns]
         return plan
 
 
