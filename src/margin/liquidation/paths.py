@@ -27,7 +27,7 @@ class Instant:
     seconds : float
         Since the start.
     price : mapping of str to float
-        Price of a coin as a multiple of its first.
+        USD price of a coin as a multiple of its first.
     vol : mapping of str to float
         Implied volatilities of a coin's options as a multiple.
     usd : mapping of str to float
@@ -191,8 +191,8 @@ class Path:
 def moved(start: Market, instant: Instant, displaced: Array | None = None, *, ageing: bool = True) -> Market:
     """The market at an instant of a path.
 
-    Futures keep their basis as a fraction; options are priced by Black-76 at their moved forward and volatility, and keep what
-    their first mark differed from the model, in coin.
+    A pair moves as its coin does against its quote currency. Futures keep their basis as a fraction; options are priced by
+    Black-76 at their moved forward and volatility, and keep what their first mark differed from the model, in coin.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def moved(start: Market, instant: Instant, displaced: Array | None = None, *, ag
         price = price * displaced
     usd = price * _by_currency(start, instant.usd, "usd")
     vol = _by_currency(start, instant.vol, "vol")[start.base]
-    factor = price[start.base]
+    factor = usd[start.base] / usd[start.quote]
     option = start.kind == OPTION
     time = start.time + np.timedelta64(round(instant.seconds * 1000), "ms") if ageing else start.time
     gone = np.flatnonzero(start.expiry <= time)

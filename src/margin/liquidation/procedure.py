@@ -125,11 +125,9 @@ class Procedure:
     provenance: Mapping[str, str]
 
     def run(self, scene: Scene) -> tuple[State, tuple[Event, ...]]:
-        """Apply the steps until no pool is in need."""
+        """Apply the steps; also when no pool is left in need, since the house may be."""
         events: list[Event] = []
         for step in self.steps:
-            if not scene.pools:
-                break
             state, found = step.apply(scene)
             if found:
                 events += found

@@ -16,7 +16,7 @@ from margin.liquidation.events import Event, event_columns
 from margin.liquidation.impact import Impact, NoImpact
 from margin.liquidation.paths import Instant, Path, funding_rates, moved
 from margin.liquidation.procedure import Distressed, Procedure, Scene
-from margin.liquidation.state import HOUSE, MARKET, State
+from margin.liquidation.state import FUND, HOUSE, MARKET, State
 from margin.pools.holdings import MONEY
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def simulate(
     """
     impact = impact or NoImpact()
     state = first = State.of(book, market, fund=fund, backstop=backstop)
-    state = replace(state, fund_history=((0.0, _house_worth(state, market)[0]),))
+    state = replace(state, fund_history=((0.0, _house_worth(state, market)[FUND]),))
     totals = state.totals()
     displaced = np.ones(len(market.currencies))
     now, rows, pools = market, [], []
@@ -145,7 +145,7 @@ def simulate(
         state = replace(state, auctions=kept)
         found: tuple[Event, ...] = ()
         left = 0
-        if len(in_need):
+        if len(in_need) or _house_worth(state, now)[FUND] < 0:
             scene = Scene.of(state, now, regime, in_need, _maintenance(assessment), impact=impact)
             pools += [(instant.seconds, pool) for pool in scene.pools]
             state, found = procedure.run(scene)
@@ -153,7 +153,7 @@ def simulate(
             displaced = displaced * _left_behind(now, found, impact)
         check_conserved(state, totals)
         events += found
-        state = replace(state, fund_history=(*state.fund_history, (instant.seconds, _house_worth(state, now)[0])))
+        state = replace(state, fund_history=(*state.fund_history, (instant.seconds, _house_worth(state, now)[FUND])))
         rows.append(_row(state, now, assessment, found, left))
         if on_instant is not None:
             on_instant(done)
@@ -226,7 +226,7 @@ def _row(state: State, market: Market, assessment: Assessment, events: Sequence[
         "seconds": state.seconds,
         **{name: float(counts[i]) for i, name in enumerate(STATUSES)},
         "in_liquidation_after": float(left),
-        "touched": float(len({event.account for event in events})),
+        "touched": float(len({event.account for event in events} - set(HOUSE))),
         "accounts": math.fsum(users),
         **{name: float(house[i]) for i, name in enumerate(HOUSE)},
         "debts": math.fsum(np.minimum(users, 0.0)),
