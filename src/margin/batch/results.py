@@ -43,9 +43,9 @@ def result_folder(folder: Path, names: Sequence[str], *, overwrite: bool = False
         message = f"the output folder {folder} is not empty; choose another or allow overwriting (--overwrite)"
         raise OutputExistsError(message)
     created = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
     partial = {name: folder / f".{name}.{os.getpid()}.partial" for name in names}
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         yield partial.__getitem__
         for name in reversed(names):
             if partial[name].exists() or name == names[-1]:
@@ -59,6 +59,6 @@ def result_folder(folder: Path, names: Sequence[str], *, overwrite: bool = False
         for path in partial.values():
             path.unlink(missing_ok=True)
         for path in created:
-            if not any(path.iterdir()):
+            if path.exists() and not any(path.iterdir()):
                 path.rmdir()
         raise
