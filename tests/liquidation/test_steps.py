@@ -360,3 +360,18 @@ def test_an_insolvent_auction_is_paid_by_the_fund_and_then_by_all_holders_of_cas
     shared, _ = SocialiseLoss(by="cash").apply(replace(later, state=after, pools=()))
     assert cash(shared, shared.n + FUND) == pytest.approx(0.0, abs=1e-9)
     assert cash(shared, 1) < 9e3
+
+
+def test_closed_isolated_positions_free_what_is_left_and_the_fund_bears_what_is_missing():
+    alone = Book.of(
+        positions={"account": ["a", "b"], "instrument": [PERP] * 2, "quantity": [1000.0, 1000.0],
+                   "entry_price": [MARK, MARK], "isolated_collateral": [1000.0, 2000.0]},
+        balances={"account": ["a", "b"], "currency": ["USDC"] * 2, "amount": [10.0, 20.0]},
+    )  # fmt: skip
+    at = scene(alone, fund=5000.0, price=0.98, regime=books.regime("isolated", "flat"))
+    state, events = CloseInParts(share=1.0).apply(at)
+    loss = 0.02 * MARK
+    assert [e.what for e in events] == ["trade", "cover", "trade", "release"]
+    assert cash(state, 0) == 10.0
+    assert cash(state, 1) == pytest.approx(20.0 + 2000.0 - loss)
+    assert cash(state, state.n + FUND) == pytest.approx(5000.0 + 1000.0 - loss)

@@ -156,12 +156,14 @@ class AutoDeleverage:
         score = self.ranking.score(replace(scene, state=state), found)
         for i in found[np.argsort(-score, kind="stable")]:
             if left == 0:
-                return
+                break
             size = math.copysign(min(abs(left), abs(float(state.quantity[i]))), left)
             draft.trade(at, int(i), size, price)
+            draft.release(int(i))
             left = -float(draft.state.quantity[at])
         if left:
             draft.trade(at, draft.place(n + MARKET, row), left, price)
+        draft.release(at)
 
 
 def _moved(market: Market, row: int, shift: float) -> float:

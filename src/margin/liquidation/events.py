@@ -23,7 +23,7 @@ class Event:
     step : str
         Which step of the procedure.
     what : str
-        ``cancel``, ``trade``, ``fee``, ``take``, ``cover``, ``bid``, ``start``, ``end`` or ``socialise``.
+        ``cancel``, ``trade``, ``fee``, ``release``, ``sell``, ``buy``, ``take``, ``cover``, ``start``, ``bid`` or ``socialise``.
     instrument : str
         Empty where money alone moved.
     quantity : float

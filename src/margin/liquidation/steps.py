@@ -167,6 +167,7 @@ def close(draft: Draft, scene: Scene, at: int, quantity: float, fee: Fee | None,
     if fee is not None:
         due = fee.amount(scene.market, row, quantity)
         draft.pay_holder(int(draft.state.cell[at]), draft.state.n + fee.holder, due, "fee")
+    draft.release(at)
     return quantity
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from margin.liquidation.events import Event
-from margin.liquidation.state import HOUSE, State
+from margin.liquidation.state import FUND, HOUSE, State
 
 if TYPE_CHECKING:
     from margin.market import Market
@@ -57,7 +57,7 @@ class Draft:
         return size * (1.0 / mark - 1.0 / price) if m.inverse[row] else size * (price - mark)
 
     def trade(self, position: int, other: int, quantity: float, price: float) -> float:
-        """One position buys so many contracts (sells: negative) from another of the same instrument; what it got in money."""
+        """One position buys so many contracts (sells: negative) from another of the same instrument; money it got."""
         row = int(self.state.row[position])
         cost = self.cost(row, quantity, price)
         self.pay(int(self.state.cell[position]), int(self.state.cell[other]), cost)
@@ -102,6 +102,14 @@ class Draft:
                 found = np.array([len(s.holder)])
             self._places[holder, row] = int(found[0])
         return self._places[holder, row]
+
+    def release(self, position: int) -> None:
+        """Free the collateral of a closed isolated position: what is left to its holder, what is missing from the fund."""
+        cell, s = int(self.state.cell[position]), self.state
+        if s.quantity[position] != 0 or cell < s.shared_cells:
+            return
+        owner = int(s.owner[cell])
+        self.move_cell(cell, *((owner, "release") if s.amount[cell] > 0 else (s.n + FUND, "cover")))
 
     def balance(self, holder: int, currency: int) -> int:
         """Cell of a holder's balance."""
