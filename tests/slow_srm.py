@@ -18,7 +18,7 @@ def normal(x: float) -> float:
 
 def black(forward: float, strike: float, years: float, vol: float, *, call: bool) -> float:
     deviation = vol * math.sqrt(years)
-    if deviation < 1e-15:
+    if deviation < 1e-15 or not (forward > 0 and strike > 0):
         return max(forward - strike if call else strike - forward, 0.0)
     d1 = math.log(forward / strike) / deviation + deviation / 2
     d2 = d1 - deviation

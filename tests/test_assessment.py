@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,13 @@ def test_unit_table_can_be_written(assessment, tmp_path):
         assert pq.read_table(tmp_path / "u.parquet").num_rows == len(units["worst_loss"])
     else:
         assert assessment.prepared.n_scenarios == 0
+
+
+def test_hardly_any_collateral_is_as_good_as_none(assessment):
+    results = assessment.results
+    little = replace(results, maintenance_collateral=np.full(len(assessment), np.nextafter(0.0, 1.0)))
+    utilisation = replace(assessment, results=little).columns()["utilisation"]
+    np.testing.assert_array_equal(utilisation, np.where(results.maintenance > 0, np.inf, 0.0))
 
 
 def test_repr_is_short(assessment):

@@ -169,17 +169,18 @@ def test_written_exchange_is_read_back(exchange: Exchange, tmp_path: Path) -> No
     assert [path.read_text(encoding="utf-8") for path in snapshot.params] == [exchange.params]
 
 
-def test_overlay_is_illustrative_and_replaces_no_parameter_of_a_venue(exchange: Exchange, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["deribit", "okx"])
+def test_overlay_is_illustrative_and_replaces_no_parameter_of_a_venue(name: str, exchange: Exchange, tmp_path: Path) -> None:
     layers = tomllib.loads(exchange.params)["layer"]
     assert [(layer["status"], layer["source"]) for layer in layers] == [("illustrative", "synthetic exchange")]
     path = tmp_path / "params.toml"
     path.write_text(exchange.params, encoding="utf-8")
-    venue = venues.load("deribit")
+    venue = venues.load(name)
     own = venue.parameters("2026-02-15")
     both = venue.parameters("2026-02-15", params=(path,), accept=("official", "recorded", "third_party", "illustrative"))
     assert len(both) > len(own)
-    for name, value in own.items():
-        assert both.value(name) == value
+    for parameter, value in own.items():
+        assert both.value(parameter) == value
 
 
 @pytest.fixture(scope="module")
@@ -189,10 +190,13 @@ def overlay(exchange: Exchange, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return path
 
 
-@pytest.mark.parametrize("mode", venues.load("deribit").MODES)
-def test_every_mode_finds_its_parameters(exchange: Exchange, overlay: Path, mode: str) -> None:
+MODES = [*(("deribit", mode) for mode in venues.load("deribit").MODES), ("okx", "portfolio")]
+
+
+@pytest.mark.parametrize(("venue", "mode"), MODES)
+def test_every_mode_finds_its_parameters(exchange: Exchange, overlay: Path, venue: str, mode: str) -> None:
     accept = ("official", "recorded", "third_party", "illustrative")
-    regime = venues.load("deribit").regime(mode, as_of="2026-02-15", params=(overlay,), accept=accept)
+    regime = venues.load(venue).regime(mode, as_of="2026-02-15", params=(overlay,), accept=accept)
     assessment = regime.assess(exchange.book(), exchange.market())
     assert np.isfinite(assessment.initial_margin).all()
     assert (assessment.initial_margin >= assessment.maintenance_margin).all()

@@ -68,13 +68,13 @@ def markets(draw: st.DrawFn, name: str) -> dict[str, Any]:
     expiries = [
         {
             "sec_to_expiry": seconds,
-            "forward_usd": spot * draw(st.floats(0.8, 1.3)),
+            "forward_usd": spot * draw(st.one_of(st.just(0.0), st.floats(0.8, 1.3))),
             "forward_confidence": draw(confidences),
             "vol_confidence": draw(confidences),
         }
         for seconds in EXPIRIES
     ]
-    strikes = st.sampled_from([0.01, 0.5, 0.9, 1.0, 1.1, 2.0, 50.0])
+    strikes = st.sampled_from([0.0, 0.01, 0.5, 0.9, 1.0, 1.1, 2.0, 50.0])
     options = [
         {
             "sec_to_expiry": draw(st.sampled_from(EXPIRIES)),
@@ -86,7 +86,8 @@ def markets(draw: st.DrawFn, name: str) -> dict[str, Any]:
         for _ in range(draw(st.integers(0, 9)))
     ]
     given_here = {key: draw(fractions) for key in draw(st.sets(st.sampled_from(sorted(PARAMETERS))))}
-    perp = {"position": draw(amounts), "price_usd": spot * draw(st.floats(0.9, 1.1)), "confidence": draw(confidences)}
+    prices = st.one_of(st.just(0.0), st.floats(0.9, 1.1))
+    perp = {"position": draw(amounts), "price_usd": spot * draw(prices), "confidence": draw(confidences)}
     return {
         "name": name,
         "spot_price_usd": spot,
@@ -131,7 +132,7 @@ def test_an_account_of_cash_alone() -> None:
 
 @pytest.mark.parametrize("option_type", ["call", "put"])
 @pytest.mark.parametrize("amount", [-3.0, 0.0, 2.0])
-@pytest.mark.parametrize("strike", [10.0, 1400.0, 1500.0, 9000.0])
+@pytest.mark.parametrize("strike", [0.0, 10.0, 1400.0, 1500.0, 9000.0])
 @pytest.mark.parametrize(("vol", "days"), [(0.0, 91), (0.7, 0), (0.7, 12.5)])
 def test_isolated_option(option_type: str, amount: float, strike: float, vol: float, days: float) -> None:
     keys = ("option_max_spot_req", "option_min_spot_req", "mm_call_spot_req", "mm_put_spot_req", "mm_put_mtm_req")

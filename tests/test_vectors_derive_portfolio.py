@@ -177,6 +177,16 @@ def test_generated_pm2_accounts(account):
     check("pm2_account", account)
 
 
+def test_a_small_contingency_keeps_its_digits_beside_much_cash():
+    inputs = next(v["inputs"] for v in VECTORS if v["kind"] == "pm2_account")
+    collateral = {"name": "ETH", "amount": 0.7, "price_usd": 3.1, "confidence": 1.0, "risk_cancelling": False}
+    haircuts = {"mm_haircut": 0.1, "im_haircut_extra": 0.2}
+    got = ADAPTERS["pm2_account"](inputs | {"cash_usd": 1e13, "stable_price_usd": 1.0, "collaterals": [collateral | haircuts]})
+    assert got["collateral_mtm_usd"] == pytest.approx(2.17, rel=1e-12)
+    assert got["mm_collateral_contingency_usd"] == pytest.approx(-0.217, rel=1e-12)
+    assert got["im_collateral_contingency_extra_usd"] == pytest.approx(-0.434, rel=1e-12)
+
+
 @settings(max_examples=120)
 @given(pm1_accounts())
 def test_generated_pm1_accounts(account):

@@ -137,3 +137,11 @@ def test_import_is_light() -> None:
 def test_core_needs_numpy_alone() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert [re.split(r"[<>=~ ]", need)[0] for need in project["dependencies"]] == ["numpy"]
+
+
+def test_every_parameter_file_is_packaged() -> None:
+    """Files that a wheel lacks would not be missed by the tests, which run on the sources."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]
+    packages = {path.parent for path in SOURCES if path.name == "__init__.py"}
+    packaged = {file for package in packages for pattern in settings["*"] for file in package.glob(pattern)}
+    assert packaged == set(PACKAGE.rglob("*.toml"))

@@ -115,7 +115,7 @@ class Assessment:
     Notes
     -----
     A pool is ``liquidation`` when its maintenance margin reaches its collateral value (and is not zero, or the collateral is
-    negative), else ``restricted`` when its initial margin exceeds it, else ``healthy``.
+    negative), else ``restricted`` when its initial margin exceeds it (or is not a number), else ``healthy``.
     """
 
     regime: Regime
@@ -133,6 +133,11 @@ class Assessment:
     def market(self) -> Market:
         """The market it was assessed in."""
         return self.encoded.market
+
+    @property
+    def illustrative(self) -> bool:
+        """Whether a parameter in use is made up: then so is every figure."""
+        return "illustrative" in self.regime.provenance.get("statuses", "")
 
     def __len__(self) -> int:
         """Number of rows: pools of accounts."""
@@ -164,7 +169,7 @@ class Assessment:
         r = self.results
         reached = r.maintenance >= r.maintenance_collateral
         liquidation = reached & ((r.maintenance > 0) | (r.maintenance_collateral < 0))
-        restricted = r.initial > r.initial_collateral
+        restricted = ~(r.initial <= r.initial_collateral)  # nan is not healthy
         return np.where(liquidation, 2, np.where(restricted, 1, 0)).astype(np.int8)
 
     def columns(self) -> dict[str, Any]:
@@ -278,7 +283,8 @@ def pool_names(market: Market, name: Codes) -> Coded:
 
 def _ratio(requirement: Array, collateral: Array) -> Array:
     """Requirement over collateral: 0 where nothing is required, infinite where no collateral stands against it."""
-    ratio = np.divide(requirement, collateral, out=np.full(len(requirement), np.inf), where=collateral > 0)
+    with np.errstate(over="ignore"):  # hardly any collateral is as good as none
+        ratio = np.divide(requirement, collateral, out=np.full(len(requirement), np.inf), where=collateral > 0)
     return np.where((requirement == 0) & (collateral >= 0), 0.0, ratio)
 
 

@@ -68,11 +68,18 @@ class Balances:
     account, currency : ndarray of int32, shape (n,)
         Codes into the book's accounts and currencies.
     amount : ndarray of float64, shape (n,), currency units, signed
+    hedge_cap : ndarray of float64, shape (n,), currency units, or None
+        Most of a positive equity that stands in the risk unit of its coin; nan where there is no limit. Of several rows the
+        least.
+    collateral : ndarray of bool, shape (n,), or None
+        False where the account does not use the currency as collateral. None: all are used.
     """
 
     account: Codes
     currency: Codes
     amount: Array
+    hedge_cap: Array | None = None
+    collateral: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.account)
@@ -188,7 +195,13 @@ class Book:
                 held.number_or_none("leverage"),
                 _legs(held),
             ),
-            balances=Balances(owned_account, currency.codes, owned.number("amount")),
+            balances=Balances(
+                owned_account,
+                currency.codes,
+                owned.number("amount"),
+                owned.number_or_none("hedge_cap"),
+                owned.flag("collateral") if "collateral" in owned else None,
+            ),
             orders=Orders(
                 ordered_account,
                 ordered_instrument,

@@ -71,6 +71,12 @@ def unrealised_pnl(market: Market, row: Index, quantity: Array, entry_price: Arr
     return np.where(market.inverse[row], size * (1.0 / entry_price - worth), size * (market.mark[row] - entry_price))
 
 
+def entry_value(market: Market, row: Index, quantity: Array, entry_price: Array) -> Array:
+    """Value of positions at their entry prices in settlement currency, with the sign of the quantity, one entry per position."""
+    size = market.contract_size[row] * quantity
+    return np.where((market.inverse & ~is_option(market))[row], size / entry_price, size * entry_price)
+
+
 def option_value(market: Market, row: Index, quantity: Array) -> Array:
     """Market value of option positions in settlement currency, negative when short, one entry per position; zero for others."""
     value = np.where(is_option(market), market.contract_size * market.mark, 0.0)

@@ -51,17 +51,26 @@ class Encoded:
     balance_order: Offsets
 
     @classmethod
-    def of(cls, book: Book, market: Market) -> Encoded:
-        """Look up the book's instruments and currencies in the market and sort its rows by account."""
+    def of(cls, book: Book, market: Market, *, spot_orders: bool = False) -> Encoded:
+        """Look up the book's instruments and currencies in the market and sort its rows by account.
+
+        Parameters
+        ----------
+        book : Book
+        market : Market
+        spot_orders : bool
+            Whether orders in spot pairs are admitted.
+        """
         instrument_row, currency_row = book.resolve(market)
-        _refuse_spot(book, market, instrument_row)
+        _refuse_spot(book, market, instrument_row, orders=not spot_orders)
         by_account = [
             kernels.group(table.account, None, len(book.accounts)) for table in (book.positions, book.orders, book.balances)
         ]
         starts_and_orders = [array for pair in by_account for array in pair]
         held = instrument_row[_in_use(len(book.instruments), book.positions.instrument, book.orders.instrument)]
         owned = currency_row[_in_use(len(book.currencies), book.balances.currency)]
-        currencies = np.union1d(owned, market.settlement[held]).astype(np.int32)
+        traded = market.base[held[market.kind[held] == SPOT]]  # an order in a spot pair brings or takes its coin
+        currencies = np.unique(np.concatenate((owned, market.settlement[held], traded))).astype(np.int32)
         return cls(book, market, instrument_row, currency_row, held, currencies, *starts_and_orders)
 
     def positions_of(self, first: int, last: int) -> Offsets:
@@ -81,8 +90,16 @@ class Encoded:
             held = np.unique(book.balances.currency[book.balances.amount != 0])
             used[n + self.currency_row[held]] = True
             used[n + market.settlement[self.held]] = True
+            used[n + market.base[self.held[market.kind[self.held] == SPOT]]] = True
             self._check_prices(used[n:])
         return used
+
+    def isolated_rows(self) -> NDArray[np.bool_]:
+        """Instruments in positions that have collateral of their own, shape (n,)."""
+        held, rows = self.book.positions, np.zeros(len(self.market), dtype=np.bool_)
+        if held.isolated_collateral is not None:
+            rows[self.instrument_row[held.instrument[~np.isnan(held.isolated_collateral)]]] = True
+        return rows
 
     def _check_prices(self, currencies: NDArray[np.bool_]) -> None:
         for c in np.flatnonzero(currencies & np.isnan(self.market.usd)):
@@ -112,6 +129,12 @@ class Encoded:
         ).astype(np.float64, copy=False)
         has_balance = np.zeros(n_accounts * n_currencies, dtype=np.bool_)
         has_balance[cell] = True
+        caps, collateral = book.balances.hedge_cap, book.balances.collateral
+        hedge_cap = None if caps is None else _least(cell, caps[balances], (n_accounts, n_currencies))
+        switched_off = None
+        if collateral is not None:
+            switched_off = np.zeros(has_balance.shape, dtype=np.bool_)
+            switched_off[cell[~collateral[balances]]] = True
         return Holdings(
             n_accounts=n_accounts,
             account=held.account[positions] - np.int32(first),
@@ -123,11 +146,22 @@ class Encoded:
             order_account=resting.account[orders] - np.int32(first),
             order_row=self.instrument_row[resting.instrument[orders]],
             order_leg=None if resting.leg is None else resting.leg[orders],
+            order_quantity=resting.quantity[orders],
+            order_price=resting.price[orders],
             currencies=self.currencies,
             column=column,
             balance=amount.reshape(n_accounts, n_currencies),
             has_balance=has_balance.reshape(n_accounts, n_currencies),
+            hedge_cap=hedge_cap,
+            switched_off=None if switched_off is None else switched_off.reshape(n_accounts, n_currencies),
         )
+
+
+def _least(cell: NDArray[np.int64], values: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Least value of each cell, nan where it has none."""
+    least = np.full(shape[0] * shape[1], np.nan)
+    np.fmin.at(least, cell, values)
+    return least.reshape(shape)
 
 
 def _in_use(count: int, *codes: Codes) -> NDArray[np.bool_]:
@@ -138,12 +172,12 @@ def _in_use(count: int, *codes: Codes) -> NDArray[np.bool_]:
     return used
 
 
-def _refuse_spot(book: Book, market: Market, instrument_row: Codes) -> None:
-    """Coins are held as balances; a position or an order in a spot pair has no margin rule yet and must not pass as a future."""
+def _refuse_spot(book: Book, market: Market, instrument_row: Codes, *, orders: bool) -> None:
+    """Coins are held as balances; a position or an order in a spot pair without a rule must not pass as a future."""
     spot = market.kind[instrument_row] == SPOT
     for name, table in (("positions", book.positions), ("orders", book.orders)):
         wrong = np.flatnonzero(spot[table.instrument])
-        if len(wrong):
+        if len(wrong) and (orders or table is book.positions):
             row = int(wrong[0])
             raise DataError(
                 "spot pairs are not margined",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from margin.assessment import Assessment
 from margin.lines import Lines
 from margin.models.prepared_portfolio import WORST_LOSS, PreparedPortfolio
+from margin.models.split import ISOLATED, PreparedSplit
 from margin.models.stress import UnitVectors
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class PoolExplanation:
     rest : Mapping of str to float
         What no line adds. Portfolio model: with the lines' losses the amount of the component ``worst_loss``. Standard model:
         with the lines' initial margins the initial margin without orders.
+    units : Mapping of str to sequence
+        By risk unit: its name, and its components and margins before they are added up; empty for a model without units.
     components : Mapping of str to (float, float, float)
         Portfolio model: the amount of each component, what it adds to the initial and to the maintenance margin.
     scenarios : Mapping of str to str
@@ -57,6 +60,7 @@ class PoolExplanation:
     quantity: Array
     lines: Mapping[str, Array]
     rest: Mapping[str, float]
+    units: Mapping[str, Sequence[str | float]]
     components: Mapping[str, tuple[float, float, float]]
     scenarios: Mapping[str, str]
     vectors: tuple[UnitVectors, ...]
@@ -106,7 +110,8 @@ def explain(regime: Regime, book: Book, market: Market) -> Explanation:
                 quantity=own.quantity,
                 lines=by_line,
                 rest=rest,
-                components=_components(assessment, i),
+                units=_units(assessment, i),
+                components=_components(assessment, i, own),
                 scenarios=_scenarios(assessment, i),
                 vectors=_vectors(assessment, own),
             )
@@ -114,18 +119,40 @@ def explain(regime: Regime, book: Book, market: Market) -> Explanation:
     return Explanation(book.accounts[0], assessment, tuple(pools))
 
 
+def _units(assessment: Assessment, pool: int) -> dict[str, Sequence[str | float]]:
+    """Unit columns of one pool: texts as they are, figures as floats."""
+    units = assessment.results.units
+    here = [] if units is None else np.flatnonzero(units.pool == pool).tolist()
+    return {
+        name: [str(column[k]) if name == "unit" else float(column[k]) for k in here]
+        for name, column in assessment.unit_columns().items()
+        if name not in {"account", "pool", "worst_scenario"}
+    }
+
+
 def _vectors(assessment: Assessment, lines: Lines) -> tuple[UnitVectors, ...]:
-    return assessment.prepared.vectors(lines) if isinstance(assessment.prepared, PreparedPortfolio) else ()
+    prepared = _portfolio(assessment, lines)
+    return () if prepared is None else prepared.vectors(lines)
 
 
-def _components(assessment: Assessment, pool: int) -> dict[str, tuple[float, float, float]]:
+def _portfolio(assessment: Assessment, lines: Lines) -> PreparedPortfolio | None:
+    """The portfolio model that margins the lines of one pool, if it is one."""
+    prepared = assessment.prepared
+    if isinstance(prepared, PreparedSplit):
+        prepared = prepared.isolated if lines.isolated is not None and lines.isolated[0] else prepared.shared
+    return prepared if isinstance(prepared, PreparedPortfolio) else None
+
+
+def _components(assessment: Assessment, pool: int, lines: Lines) -> dict[str, tuple[float, float, float]]:
     """Amount of each component of a pool before its factors, and after that of the initial and of the maintenance margin."""
-    prepared, results = assessment.prepared, assessment.results
-    if not isinstance(prepared, PreparedPortfolio) or results.units is None:
+    prepared, results = _portfolio(assessment, lines), assessment.results
+    if prepared is None or results.units is None:
         return {}
     own = results.units.pool == pool
     out = {}
     for name, initial in results.components.items():
+        if name.startswith(ISOLATED):
+            continue
         of_units = results.units.worst_loss if name == WORST_LOSS else results.units.charges.get(name)
         amount = float(initial[pool]) if of_units is None else float(of_units[own].sum())
         out[name] = (amount, float(initial[pool]), prepared.maintenance.get(name, 0.0) * amount)

@@ -91,12 +91,5 @@ def joined_results(parts: Sequence[tuple[Codes, Prepared, Results]]) -> Results:
         row = np.empty(len(order), dtype=np.int32)
         row[order] = np.arange(len(order), dtype=np.int32)
         by_pool = np.argsort(row[units.pool], kind="stable")
-        units = replace(
-            units,
-            pool=row[units.pool][by_pool],
-            unit=units.unit[by_pool],
-            worst_loss=units.worst_loss[by_pool],
-            scenario=units.scenario[by_pool],
-            charges={name: amount[by_pool] for name, amount in units.charges.items()},
-        )
+        units = replace(units, pool=row[units.pool]).take(by_pool)
     return Results(**rows, components=components, units=units)

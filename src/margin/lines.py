@@ -41,6 +41,9 @@ class Lines:
         Leverage chosen, the lowest of the positions of a line; NaN where there is none.
     isolated : ndarray of bool, shape (n_pools,), or None
         Pools of single positions beside pools that share. None: there are none.
+    entry_value : ndarray of float64, shape (n_lines,), or None
+        Value at the entry price in settlement currency, signed like the quantity; NaN for currencies. Known where there are
+        isolated pools and the book gives entry prices.
     """
 
     pool: Codes
@@ -50,16 +53,18 @@ class Lines:
     leg: Legs | None = None
     leverage: Array | None = None
     isolated: NDArray[np.bool_] | None = None
+    entry_value: Array | None = None
 
     def __len__(self) -> int:
         return len(self.pool)
 
     def take(self, which: NDArray[Any]) -> Lines:
         """Some of the lines, of as many pools."""
-        leg, leverage = (None if column is None else column[which] for column in (self.leg, self.leverage))
-        return replace(
-            self, pool=self.pool[which], row=self.row[which], quantity=self.quantity[which], leg=leg, leverage=leverage
-        )
+        taken: dict[str, Any] = {}
+        for name in ("pool", "row", "quantity", "leg", "leverage", "entry_value"):
+            column = getattr(self, name)
+            taken[name] = None if column is None else column[which]
+        return replace(self, **taken)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +132,9 @@ class Segments:
 
     def inside(self, coarser: Segments) -> Offsets:
         """Offsets of these runs by the coarser runs that they divide, shape (len(coarser) + 1,)."""
-        return np.searchsorted(self.start, coarser.start).astype(np.int64)
+        begins = np.zeros(self.start[-1] + 1, dtype=np.bool_)
+        begins[coarser.start] = True
+        return np.flatnonzero(begins[self.start])
 
 
 def rank_rows(*keys: NDArray[np.int32]) -> Codes:
@@ -148,6 +155,7 @@ def group_lines(
     leg: Legs | None = None,
     leverage: Array | None = None,
     isolated: NDArray[np.bool_] | None = None,
+    entry_value: Array | None = None,
 ) -> Lines:
     """Sort positions by (pool, rank, leg) and add up those of the same pool, row and leg, in their given order."""
     minor = rank[row] if leg is None else LEGS * rank[row] + leg
@@ -155,13 +163,15 @@ def group_lines(
     pool, row, quantity = pool[order], row[order], quantity[order]
     leg = None if leg is None else leg[order]
     leverage = None if leverage is None else leverage[order]
+    entry_value = None if entry_value is None else entry_value[order]
     start = _runs(pool, row) if leg is None else _runs(pool, row, leg)
     if len(start) - 1 < len(pool):
         first = start[:-1]
         pool, row, quantity = pool[first], row[first], kernels.segment_sum(start, quantity)
         leg = None if leg is None else leg[first]
         leverage = None if leverage is None else _lowest(leverage, first)
-    return Lines(pool, row, quantity, n_pools, leg, leverage, isolated)
+        entry_value = None if entry_value is None else kernels.segment_sum(start, entry_value)
+    return Lines(pool, row, quantity, n_pools, leg, leverage, isolated, entry_value)
 
 
 def group_orders(
@@ -232,11 +242,32 @@ def segments(lines: Lines, code: Codes) -> Segments:
 
 def held(lines: Lines, orders: OrderLines, rank: Codes) -> Array:
     """Quantity already held in the pool, row and leg of each order line, zero where nothing is held."""
+    at = locate(lines, orders, rank)
+    quantity = np.zeros(len(orders))
+    quantity[at >= 0] = lines.quantity[at[at >= 0]]
+    return quantity
+
+
+def locate(lines: Lines, orders: OrderLines, rank: Codes) -> Offsets:
+    """Line of the pool, row and leg of each order line, -1 where nothing is held."""
     if not len(lines):
-        return np.zeros(len(orders))
+        return np.full(len(orders), -1, dtype=np.int64)
     keys, wanted = _keys(lines, rank), _keys(orders, rank)
     at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, lines.quantity[at], 0.0)
+    return np.where(keys[at] == wanted, at, -1)
+
+
+def unprotected(orders: OrderLines) -> OrderLines:
+    """Order lines with those under market maker protection added to the others."""
+    if not orders.protected.any():
+        return orders
+    leg = np.zeros(len(orders), dtype=np.int8) if orders.leg is None else orders.leg
+    start = _runs(orders.pool, orders.row, leg)
+    names = ("buy", "sell", "buy_cost", "sell_cost", "buy_inverse", "sell_inverse")
+    sums: dict[str, Any] = {name: kernels.segment_sum(start, getattr(orders, name)) for name in names}
+    first = orders.take(start[:-1])
+    leverage = None if orders.leverage is None else _lowest(orders.leverage, start[:-1])
+    return replace(first, **sums, leverage=leverage, protected=np.zeros(len(first), dtype=np.bool_))
 
 
 def order_by(lines: Lines | OrderLines, rank: Codes) -> Offsets:

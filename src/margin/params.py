@@ -16,7 +16,8 @@ well that is founded, then gives values in sections::
 
 `Parameters.load` resolves every parameter on its own. A later file wins over an earlier one, so that a user's file
 overrides a shipped one; inside a file the latest accepted layer in force wins, and of two of the same day the better
-founded one. Nothing has a default: what no accepted layer gives is an error that names the parameter.
+founded one. Nothing has a default: what no accepted layer gives is an error that names the parameter. Sections
+``account.<account>`` hold what differs for one account.
 """
 
 from __future__ import annotations

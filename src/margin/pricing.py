@@ -105,16 +105,49 @@ def model_marks(market: Market, *, discounted: bool = False) -> Array:
     return mark
 
 
-def coin_vega(market: Market) -> Array:
-    """Vega of one contract of each option in coin, by unit of volatility, shape (n,); zero for what is no option.
+class CoinGreeks(NamedTuple):
+    """Price and sensitivities of options whose premium is held in the coin itself, per coin of underlying.
 
-    ``size * phi(d1) * sqrt(years)``, the derivative of price over forward with respect to the volatility.
+    Attributes
+    ----------
+    price : ndarray of float64
+        ``p = Black-76 / forward``, coin.
+    delta : ndarray of float64
+        ``sign * N(sign * d1) - p``: the coin to hold against a move of the price.
+    gamma : ndarray of float64
+        ``phi(d1) / (vol * sqrt(years)) - 2 * delta``, the second derivative of p times the squared forward.
+    theta : ndarray of float64
+        ``-phi(d1) * vol / (2 * sqrt(years))``, coin per year.
+    vega : ndarray of float64
+        ``phi(d1) * sqrt(years)``, coin by unit of volatility.
     """
-    width = market.vol * np.sqrt(market.years)
+
+    price: Array
+    delta: Array
+    gamma: Array
+    theta: Array
+    vega: Array
+
+
+def coin_greeks(forward: ArrayLike, strike: ArrayLike, years: ArrayLike, vol: ArrayLike, sign: ArrayLike) -> CoinGreeks:
+    """Black-76 price and sensitivities in coin, without interest; parameters as in `black76`, forward and strike above 0.
+
+    At no time or no volatility the density that gamma, theta and vega hold is 0.
+    """
+    forward, strike, years, vol, sign = np.broadcast_arrays(
+        *(np.asarray(a, dtype=np.float64) for a in (forward, strike, years, vol, sign))
+    )
+    root = np.sqrt(np.maximum(years, 0.0))
+    width = vol * root
     with np.errstate(divide="ignore", invalid="ignore"):
-        d1 = np.log(market.forward / market.strike) / width + width / 2.0
+        d1 = np.log(forward / strike) / width + width / 2.0
     density = np.where(width > 0, np.exp(-np.minimum(d1 * d1, _FAR) / 2.0) / np.sqrt(2.0 * np.pi), 0.0)
-    return np.where(market.option_sign != 0, market.contract_size * density * np.sqrt(market.years), 0.0)
+    value = black76(forward, strike, years, vol, sign)
+    price = value.price / forward
+    delta = value.delta - price
+    over_width = np.divide(density, width, out=np.zeros_like(width), where=width > 0)
+    over_root = np.divide(density * vol, 2.0 * root, out=np.zeros_like(width), where=width > 0)
+    return CoinGreeks(price, delta, over_width - 2.0 * delta, -over_root, density * root)
 
 
 def option_payoff(price: ArrayLike, strike: ArrayLike, sign: ArrayLike, *, inverse: bool = False) -> Array:

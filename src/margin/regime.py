@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from margin.assessment import Assessment, Results
 from margin.book import Book
+from margin.contracts import entry_value
 from margin.encoded import Encoded
 from margin.joined import JoinedPrepared, joined_results
 from margin.lines import Lines, OrderLines, group_lines, group_orders
 from margin.market import Market
 from margin.models.requirement import Model, Prepared
+from margin.models.split import SplitModel
 from margin.params import Parameters
 from margin.pools import Collateral, Holdings, Partition, Pool
 
@@ -104,7 +106,7 @@ class Regime:
         if own:
             return self._assess_each(np.array(own, dtype=np.int32), book, market, threads=threads, block=block, on_block=on_block)
         started = time.perf_counter()
-        encoded = Encoded.of(book, market.counted_in(self.pool.money))
+        encoded = self.encode(book, market)
         block = block or min(BLOCK, max(1, CELLS // max(1, len(encoded.currencies))))
         seconds = {"encode": time.perf_counter() - started}
         prepared = self.prepare(encoded)
@@ -143,7 +145,7 @@ class Regime:
             for codes, regime in parts
         ]
         results = joined_results([(codes, part.prepared, part.results) for codes, part in done])
-        encoded = Encoded.of(book, market.counted_in(self.pool.money))
+        encoded = self.encode(book, market)
         if on_block is not None:
             on_block(len(book.accounts))
         seconds = dict(done[0][1].timings)
@@ -151,9 +153,17 @@ class Regime:
         prepared = JoinedPrepared(tuple(part.prepared for _, part in done))
         return Assessment(regime=self, encoded=encoded, prepared=prepared, results=results, timings=seconds)
 
+    def encode(self, book: Book, market: Market) -> Encoded:
+        """A book in the terms of a market, counted in the money of the pool."""
+        return Encoded.of(book, market.counted_in(self.pool.money), spot_orders=self.collateral.spot_orders != "refused")
+
     def prepare(self, encoded: Encoded) -> Prepared:
         """Make the model ready for the market and the rows that the book uses."""
-        return self.model.prepare(encoded.market, in_usd=self.pool.in_usd, used=encoded.used_rows(in_usd=self.pool.in_usd))
+        in_usd = self.pool.in_usd
+        used = encoded.used_rows(in_usd=in_usd)
+        if isinstance(self.model, SplitModel):
+            return self.model.prepare(encoded.market, in_usd=in_usd, used=used, isolated=encoded.isolated_rows())
+        return self.model.prepare(encoded.market, in_usd=in_usd, used=used)
 
     def group(
         self, encoded: Encoded, prepared: Prepared, first: int, last: int
@@ -168,14 +178,22 @@ class Regime:
         leverage = None if held.leverage is None else held.leverage[positions]
         leg = holdings.leg
         if prepared.shocked_currencies.any():
-            shocked = _shocked_collateral(_sharing(holdings, partition), prepared.shocked_currencies, market)
+            shocked = _shocked_collateral(_sharing(holdings, partition), prepared.shocked_currencies, market, self.collateral)
             pool, row = np.concatenate((pool, shocked[0])), np.concatenate((row, shocked[1]))
             quantity = np.concatenate((quantity, shocked[2]))
             more = len(shocked[0])
             leverage = None if leverage is None else np.append(leverage, np.full(more, np.nan))
             leg = None if leg is None else np.append(leg, np.zeros(more, dtype=np.int8))
         lines = group_lines(
-            pool, row, quantity, prepared.rank, len(partition), leg=leg, leverage=leverage, isolated=partition.isolated
+            pool,
+            row,
+            quantity,
+            prepared.rank,
+            len(partition),
+            leg=leg,
+            leverage=leverage,
+            isolated=partition.isolated,
+            entry_value=None if partition.isolated is None else _entry_values(encoded, positions, len(row)),
         )
         order_lines = group_orders(
             partition.order_pool,
@@ -229,14 +247,28 @@ def _sharing(holdings: Holdings, partition: Partition) -> Holdings:
     return holdings.only(~partition.isolated[partition.position_pool], every_order)
 
 
+def _entry_values(encoded: Encoded, positions: NDArray[np.int64], n_lines: int) -> Array | None:
+    """Value of each position at its entry price, NaN for lines of currencies, which come last; None without entry prices."""
+    held = encoded.book.positions
+    if held.entry_price is None:
+        return None
+    row, quantity = encoded.instrument_row[held.instrument[positions]], held.quantity[positions]
+    values = np.full(n_lines, np.nan)
+    values[: len(row)] = entry_value(encoded.market, row, quantity, held.entry_price[positions])
+    return values
+
+
 def _shocked_collateral(
-    holdings: Holdings, shocked: NDArray[np.bool_], market: Market
+    holdings: Holdings, shocked: NDArray[np.bool_], market: Market, collateral: Collateral
 ) -> tuple[Codes, Codes, Array]:
-    """Equity of each shocked currency of each account, as lines: pool, row, amount.
+    """Equity of each shocked currency of each account as far as it is collateral, as lines: pool, row, amount.
 
     Only a pool of the whole account can hold them, and those come first, so account and pool are the same here.
     """
-    equity = holdings.balance + holdings.by_currency(holdings.unrealised + holdings.option_value, market)
+    counted = collateral.counted_options(holdings.option_value)
+    equity = holdings.balance + holdings.by_currency(holdings.unrealised + counted, market)
+    if holdings.hedge_cap is not None:
+        equity = np.fmin(equity, holdings.hedge_cap)  # caps are not negative, so a debt stays whole
     account, column = np.nonzero((equity != 0) & shocked[holdings.currencies])
     row = len(market) + holdings.currencies[column]
     return account.astype(np.int32), row.astype(np.int32), equity[account, column]

@@ -231,7 +231,20 @@ _POSITIONS = Table(
 
 _BALANCES = Table(
     "balances",
-    (_ACCOUNT, Column("currency", "text", "the currency"), Column("amount", "number", "signed", "currency units")),
+    (
+        _ACCOUNT,
+        Column("currency", "text", "the currency"),
+        Column("amount", "number", "signed", "currency units"),
+        _optional("collateral", "flag", "whether the account uses the currency as collateral, by default true"),
+        _optional(
+            "hedge_cap",
+            "number",
+            "most of a positive equity that stands in the risk unit of its coin, by default all of it",
+            "currency units",
+            rule="non_negative",
+            nullable=True,
+        ),
+    ),
     key=("account", "currency"),
 )
 

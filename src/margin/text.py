@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from margin.explanation import Explanation, PoolExplanation
 
 SHOWN = 10
+UNITS = 6
+"""Most units beside each other in an explanation."""
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -46,12 +48,12 @@ def assessment_text(assessment: Assessment) -> str:
     shown = min(len(assessment), SHOWN)
     rows = [[_cell(columns[name][i]) for name in names] for i in range(shown)]
     more = f"\n... {len(assessment) - shown} more" if len(assessment) > shown else ""
-    return f"{head}\n{table(names, rows)}{more}"
+    return f"{head}{_mark(assessment)}\n{table(names, rows)}{more}"
 
 
 def explanation_text(explanation: Explanation) -> str:
-    """Every pool: its figures, its lines, and what no line adds."""
-    head = f"Account {explanation.account} under {explanation.assessment.regime.name}"
+    """Every pool: its figures, its units, its lines, and what no line adds."""
+    head = f"Account {explanation.account} under {explanation.assessment.regime.name}{_mark(explanation.assessment)}"
     return "\n\n".join([head, *map(_pool_text, explanation.pools)])
 
 
@@ -76,7 +78,25 @@ def _pool_text(pool: PoolExplanation) -> str:
         rows = [("losses of the holdings" if stressed else "holdings on their own", own), *pool.rest.items()]
         rows.append(("worst loss" if stressed else "initial margin without orders", own + sum(pool.rest.values())))
         parts.append(table(("in the worst scenario of each unit" if stressed else "initial margin", "amount"), rows))
+    parts.extend(_unit_tables(pool))
     return "\n\n".join(parts)
+
+
+def _unit_tables(pool: PoolExplanation) -> list[str]:
+    """What each unit's requirement is made of, the largest unit first: a column for each unit, a row for each figure."""
+    names = pool.units.get("unit", [])
+    figures = {name: values for name, values in pool.units.items() if name != "unit" and any(values)}
+    order = sorted(range(len(names)), key=lambda k: -max(float(values[k]) for values in figures.values())) if figures else []
+    tables = []
+    for first in range(0, len(order), UNITS):
+        shown = order[first : first + UNITS]
+        rows = [(name, *(values[k] for k in shown)) for name, values in figures.items()]
+        tables.append(table(("risk unit, before it is added up", *(str(names[k]) for k in shown)), rows))
+    return tables
+
+
+def _mark(assessment: Assessment) -> str:
+    return "\nILLUSTRATIVE: parameters in use are made up, and so is every number below" if assessment.illustrative else ""
 
 
 def _cell(value: object) -> object:

@@ -10,9 +10,9 @@ from margin.market import Market
 from margin.models.futures import FuturesMargin
 from margin.models.options import MoneynessMargin, PerPosition
 from margin.models.orders import IgnoredOrders
-from margin.models.rates import RateTable
 from margin.models.standard import StandardModel
 from margin.pools import Collateral, CrossPool, DiscountTiers, IsolatedPool, SegregatedPool
+from margin.rates import RateTable
 from margin.regime import Regime
 
 NAMES = ("BTC-PERP", "BTC-MAR", "ETH-PERP", "BTC_USDC-PERP", "BTC_USDC-MAR", "ETH_USDC-PERP", "ETH_BTC-PERP")

@@ -11,9 +11,9 @@ from margin.book import Book
 from margin.errors import DataError, ParameterError
 from margin.liquidation import liquidation_prices
 from margin.liquidation.prices import Terms, nearest_changes
-from margin.models.rates import RateTable, RateTables
 from margin.models.size_charges import SizeCharge, share_of_futures
 from margin.pools import CrossPool
+from margin.rates import RateTable, RateTables
 from margin.venues.deribit import regime as deribit
 
 from . import books

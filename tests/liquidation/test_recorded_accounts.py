@@ -10,7 +10,7 @@ import pytest
 
 from margin.liquidation.excess import WHOLE, joined
 from margin.liquidation.prices import Terms, nearest_changes
-from margin.models.rates import RateTable, RateTables
+from margin.rates import RateTable, RateTables
 
 AGREES = 1e-6
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 import derive_books as books
+from margin.assessment import STATUSES
 from margin.book import Book
 from margin.errors import DataError, ParameterError
+from margin.market import Market
 from margin.models.charges import GivenCharge
 from margin.models.combine import DepegFactor, Factors
 from margin.models.confidence import ConfidenceCharge
@@ -139,6 +142,8 @@ def test_an_option_without_a_rate_is_refused(calm):
         with pytest.raises(DataError, match=r"quotes\.rate.*needs an interest rate"):
             assess(unknown, held, **parts)
     assess(unknown, held, fold=None)
+    with pytest.raises(DataError, match=r"quotes\.rate.*needs an interest rate"):
+        charge(unknown, held, replace(BASIS, valuation=Valuation(discounted=True)), fold=None)  # nan would vanish
 
 
 # Charges
@@ -160,6 +165,22 @@ def test_basis_takes_the_worse_move_of_each_expiry(calm):
              max(loss(calm, far, -1.0, m) for m in (-0.1, 0.1)) * (0.5 + 2 * years(YEARLY))]  # fmt: skip
     assert charge(calm, {near: 1.0}, BASIS) == pytest.approx(parts[0], rel=1e-12)
     assert charge(calm, {near: 1.0, far: -1.0}, BASIS) == pytest.approx(sum(parts), rel=1e-12)
+
+
+def test_basis_beside_a_future_of_the_same_expiry():
+    market = Market.of(
+        time="2026-01-01T00:00:00Z",
+        instruments={
+            "instrument": ["FUTURE", "CALL"], "kind": ["future", "option"], "contract": ["linear"] * 2, "base": ["ETH"] * 2,
+            "quote": ["USDC"] * 2, "settlement": ["USDC"] * 2, "contract_size": [1.0] * 2, "expiry": ["2026-04-01T08:00:00Z"] * 2,
+            "strike": [None, 100.0], "option_type": [None, "call"],
+        },
+        quotes={"instrument": ["FUTURE", "CALL"], "mark": [100.0, 9.0], "vol": [None, 0.5], "forward": [None, 100.0]},
+        indices={"index": ["ETH_USDC"], "price": [100.0]},
+        currencies={"currency": ["USDC"], "usd": [1.0]},
+    )  # fmt: skip
+    alone, beside = (charge(market, held, BASIS, fold=None) for held in ({1: -1.0}, {0: 3.0, 1: -1.0}))
+    assert alone == beside > 0
 
 
 def test_basis_is_no_matter_of_perpetuals(calm):
@@ -346,3 +367,36 @@ def test_what_has_expired_is_worth_its_intrinsic_value(calm):
     assert intrinsic > 0
     assert skewed.unit_columns()["worst_loss"].tolist() == [0.0]  # a mark-up is capped at 1 where nothing is discounted
     assert skewed.prepared.stress.values.base[held] == pytest.approx(intrinsic, rel=1e-15)
+
+
+class NoVol:
+    """A shock that goes wrong."""
+
+    columns = (SAME,)
+
+    def shocked(self, options):
+        return np.full((len(options.vol), 1), np.nan)
+
+
+@dataclass
+class NoCharge:
+    """A charge that goes wrong."""
+
+    name: str
+
+    def prepare(self, sensitivities):
+        return lambda lines, units, leaves: np.full(len(units), np.nan)
+
+
+@pytest.mark.parametrize("parts", [
+    {"vol_shock": NoVol()},
+    {"vol_shock": NoVol(), "fold": NO_DISCOUNT},
+    {"charges": (NoCharge("wrong"),)},
+    {"competing": (NoCharge("wrong"),)},
+    {"minimum": NoCharge("wrong")},
+])  # fmt: skip
+def test_what_is_no_number_is_never_a_margin_of_zero(calm, parts):
+    model = PortfolioModel(**{"scenarios": ListedScenarios((STAY,)), "vol_shock": UnchangedVol()} | parts)
+    result = Regime("mine", CrossPool(money="USDC"), model).assess(books.one(calm, {row(WEEK, 3, "put"): 1.0}, {}), calm)
+    assert np.isnan(result.initial_margin[0])
+    assert STATUSES[result.status[0]] == "restricted"

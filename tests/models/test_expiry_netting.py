@@ -16,10 +16,10 @@ from margin.models.expiry_netting import ExpiryNetting
 from margin.models.futures import FuturesMargin
 from margin.models.options import GivenOptionMargins, IndexShareMargin, MoneynessMargin, PerPosition
 from margin.models.orders import IgnoredOrders, RefusedOrders
-from margin.models.rates import RateTable
 from margin.models.standard import StandardModel
 from margin.pools import CrossPool, SegregatedPool
 from margin.pricing import black76, model_marks
+from margin.rates import RateTable
 from margin.regime import Regime
 
 SPOT, FORWARD = 100.0, 102.0
@@ -215,6 +215,10 @@ def test_the_highest_forward_of_an_expiry_holds(chain):
     book = book_of([[(name_of("AAA", 1, 100.0, "call"), -1.0), (name_of("AAA", 1, 1e7, "put"), 0.0)]])
     units = regime_with().assess(book, chain.with_(forward=forward)).unit_columns()
     assert units["max_loss_initial"][0] == pytest.approx(1.2 * (FORWARD + 5.0))
+    without = [(name_of("AAA", 1, 100.0, "call"), -1.0)]
+    other = [(name_of("AAA", 1, 1e7, "put"), 1.0)]
+    units = regime_with().assess(book_of([without, other]), chain.with_(forward=forward)).unit_columns()
+    assert units["max_loss_initial"][0] == pytest.approx(1.2 * FORWARD)  # whatever others hold
 
 
 positions = st.tuples(

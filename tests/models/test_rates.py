@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from margin.models.rates import RateTable, RateTables
 from margin.pools import DiscountTiers
+from margin.rates import RateTable, RateTables
 
 bounds = st.lists(st.integers(1, 1000), min_size=0, max_size=5, unique=True).map(lambda b: (0.0, *sorted(map(float, b))))
 amounts = st.lists(st.integers(0, 1200).map(float), min_size=1, max_size=20)

@@ -14,7 +14,6 @@ from margin.models.combine import Factors
 from margin.models.futures import FuturesMargin
 from margin.models.options import MoneynessMargin, PerPosition
 from margin.models.orders import IgnoredOrders
-from margin.models.rates import RateTable
 from margin.models.size_charges import SizeCharge
 from margin.models.size_shares import (
     SummedCharge,
@@ -27,6 +26,7 @@ from margin.models.size_shares import (
 )
 from margin.models.standard import StandardModel
 from margin.pools import Collateral, CrossPool
+from margin.rates import RateTable
 from margin.regime import Regime
 
 FREE = PerPosition(*(2 * [MoneynessMargin(base=0.0, minimum=0.0, maintenance=0.0)]))
@@ -103,8 +103,7 @@ BOOK = [("A-PERP", -30.0), ("B-PERP", 7.0), ("A-DATED", 2.0), ("A-CALL", -4.0), 
 
 
 @pytest.mark.parametrize(("rows", "side", "size"), [
-    ("perpetuals", GROSS, 3.0),  # of contracts of a tenth of a coin
-    ("futures", GROSS, 5.0),
+    ("futures", GROSS, 5.0),  # of contracts of a tenth of a coin, dated ones too
     ("futures", LONG, 2.0),
     ("options", GROSS, 10.0),
     ("options", SHORT, 4.0),
@@ -117,7 +116,7 @@ def test_rows_and_sides(rows, side, size):
 
 @pytest.mark.parametrize(("confidence", "charge"), [(0.0, 0.5), (0.4, 0.3), (0.6, 0.0), (1.0, 0.0)])
 def test_the_threshold_itself_is_confident_enough(confidence, charge):
-    got = amount(quoted(index=confidence), oracle("perpetuals", (index_confidence,)), [("A-PERP", 10.0)])
+    got = amount(quoted(index=confidence), oracle("futures", (index_confidence,)), [("A-PERP", 10.0)])
     assert got == pytest.approx(100 * charge)
 
 
@@ -125,7 +124,7 @@ def test_the_lowest_feed_counts():
     feeds = (index_confidence, forward_confidence, mark_confidence)
     for low in ("index", "forward", "vol"):
         assert amount(quoted(**{low: 0.1}), oracle("options", feeds), [("A-CALL", 1.0)]) == pytest.approx(0.9 * 0.5 * 100)
-    assert amount(quoted(forward=0.1), oracle("perpetuals", feeds), [("A-PERP", 1.0)]) == 0.0
+    assert amount(quoted(forward=0.1), oracle("futures", feeds), [("A-PERP", 1.0)]) == 0.0
 
 
 def test_collateral_is_worth_its_usd_price():
@@ -140,7 +139,7 @@ def test_collateral_is_worth_its_usd_price():
 def test_a_charge_that_is_off_asks_for_no_factor():
     nobody = ByName("factor", {})
     for threshold, error in ((0.0, None), (0.3, "factor of A has no value")):
-        share = confidence_share("perpetuals", feeds=(index_confidence,), threshold=ByName("t", threshold), factor=nobody)
+        share = confidence_share("futures", feeds=(index_confidence,), threshold=ByName("t", threshold), factor=nobody)
         charge = SizeCharge("charge", share)
         if error is None:
             assert amount(quoted(index=0.0), charge, [("A-PERP", 1.0)]) == 0.0
@@ -150,23 +149,23 @@ def test_a_charge_that_is_off_asks_for_no_factor():
 
 
 @pytest.mark.parametrize(("stable", "share"), [(0.5, 0.98), (0.98, 0.02), (0.99, 0.0), (1.5, 0.0)])
-def test_depeg_of_perpetuals_and_short_options(stable, share):
+def test_depeg_of_futures_and_short_options(stable, share):
     terms = (
-        SizeCharge("perpetuals", depeg_share("perpetuals", threshold=0.99, factor=2.0)),
+        SizeCharge("futures", depeg_share("futures", threshold=0.99, factor=2.0)),
         SizeCharge("options", depeg_share("options", threshold=0.99, factor=2.0), SHORT),
     )
     result = charged(quoted(stable), SummedCharge("charge", terms), BOOK)
     units = result.unit_columns()
     assert [str(name) for name in units["unit"]] == ["A", "B"]
-    assert units["charge"].tolist() == pytest.approx([share * 100 * 7, share * 10 * 7])
+    assert units["charge"].tolist() == pytest.approx([share * 100 * 9, share * 10 * 7])
     assert result.results.components["charge"][0] == pytest.approx(units["charge"].sum())
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_a_charge_counts_for_each_margin_as_its_factor_says(share):
-    result = charged(quoted(index=0.4), oracle("perpetuals", (index_confidence,)), BOOK, maintenance=share)
-    assert result.initial_margin[0] == pytest.approx(90.0)
-    assert result.maintenance_margin[0] == pytest.approx(share * 90.0)
+    result = charged(quoted(index=0.4), oracle("futures", (index_confidence,)), BOOK, maintenance=share)
+    assert result.initial_margin[0] == pytest.approx(150.0)
+    assert result.maintenance_margin[0] == pytest.approx(share * 150.0)
     assert sum(result.results.components.values())[0] == result.initial_margin[0]
 
 

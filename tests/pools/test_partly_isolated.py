@@ -10,10 +10,10 @@ from margin.errors import DataError
 from margin.models.futures import FuturesMargin
 from margin.models.options import MoneynessMargin, PerPosition
 from margin.models.orders import IgnoredOrders
-from margin.models.rates import RateTable
 from margin.models.split import SplitModel
 from margin.models.standard import StandardModel
 from margin.pools import CrossPool, IsolatedPool, PartlyIsolated, SegregatedPool
+from margin.rates import RateTable
 
 PERP = "BTC_USDC-PERPETUAL"  # contract 0.001 BTC, mark 70,030
 NONE = float("nan")

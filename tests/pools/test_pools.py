@@ -10,8 +10,8 @@ from margin.by_name import ByName
 from margin.errors import DataError, ParameterError
 from margin.market import Market
 from margin.models.futures import FuturesMargin
-from margin.models.rates import RateTable
 from margin.pools import Collateral, CrossPool, DiscountTiers, IsolatedPool, SegregatedPool
+from margin.rates import RateTable
 from margin.regime import Regime
 from margin.venues.deribit import regime
 

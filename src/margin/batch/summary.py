@@ -125,7 +125,7 @@ def summarise(snapshot: Path, output: Path, assessment: Assessment, columns: Map
         output=str(output),
         time=f"{market.time}Z",
         regime=assessment.regime.name,
-        illustrative="illustrative" in assessment.regime.provenance.get("statuses", ""),
+        illustrative=assessment.illustrative,
         accounts=len(book.accounts),
         pools=len(assessment),
         positions=len(book.positions.account),

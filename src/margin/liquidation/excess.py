@@ -13,9 +13,9 @@ from margin.lines import Lines, pool_sums
 from margin.liquidation.moves import Moves, futures_of
 from margin.liquidation.prices import NOISE, Terms
 from margin.market import Market
-from margin.models.rates import RateTables
 from margin.models.standard import PreparedStandard
 from margin.pools import Collateral, CrossPool, Holdings
+from margin.rates import RateTables
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]

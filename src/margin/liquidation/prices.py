@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.models.rates import RateTables
+from margin.rates import RateTables
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -102,7 +102,7 @@ def nearest_changes(excess: Array, liquidation: Flags, terms: Terms, tables: Rat
     --------
     One linear contract long at 100, margined at 1 %, excess 9: every 1 % down costs 0.99.
 
-    >>> from margin.models.rates import RateTable
+    >>> from margin.rates import RateTable
     >>> flat = RateTables.of([RateTable.flat(1.0), RateTable.flat(0.01)])
     >>> one, none = np.array([1, 1], dtype=np.int8), np.array([0, 0], dtype=np.int8)
     >>> terms = Terms(np.array([0, 0]), np.zeros(2), np.array([100.0, 100.0]), one, np.array([1.0, -1.0]), none, np.array([0, 1]))

@@ -64,6 +64,9 @@ class State:
     amount : ndarray of float64, shape (c,), currency units
         The ledger. Cell ``h * k + currency`` is a balance; cells from ``(n + 4) * k`` on are collateral of single positions.
     owner, currency : ndarray of int32, shape (c,)
+    hedge_cap : ndarray of float64, shape (c,), or None
+    collateral : ndarray of bool, shape (c,), or None
+        What a book says of its balances beside their amounts.
     orders : Orders
         Open orders; their instruments are rows of the market.
     cooling : ndarray of float64, shape (n,)
@@ -89,6 +92,8 @@ class State:
     amount: Array
     owner: Codes
     currency: Codes
+    hedge_cap: Array | None
+    collateral: NDArray[np.bool_] | None
     orders: Orders
     cooling: Array
     session: Array
@@ -118,7 +123,7 @@ class State:
         DataError
             If the book or the house names an instrument or a currency that the market lacks.
         """
-        encoded = Encoded.of(book, market)
+        encoded = Encoded.of(book, market, spot_orders=True)
         n, k = len(book.accounts), len(market.currencies)
         held, p = book.positions, len(book.positions)
         row = encoded.instrument_row[held.instrument]
@@ -129,11 +134,15 @@ class State:
         cell = held.account.astype(np.int64) * k + settlement
         cell[alone] = shared + np.arange(alone.sum())
         balances = book.balances
-        amount = np.bincount(
-            balances.account.astype(np.int64) * k + encoded.currency_row[balances.currency],
-            weights=balances.amount,
-            minlength=shared,
-        ).astype(np.float64, copy=False)
+        own_cell = balances.account.astype(np.int64) * k + encoded.currency_row[balances.currency]
+        amount = np.bincount(own_cell, weights=balances.amount, minlength=shared).astype(np.float64, copy=False)
+        n_cells = shared + int(alone.sum())
+        caps = None if balances.hedge_cap is None else np.full(n_cells, np.nan)
+        if caps is not None and balances.hedge_cap is not None:
+            np.fmin.at(caps, own_cell, balances.hedge_cap)
+        flags = None if balances.collateral is None else np.ones(n_cells, dtype=np.bool_)
+        if flags is not None and balances.collateral is not None:
+            np.logical_and.at(flags, own_cell, balances.collateral)
         for which, given in ((FUND, fund), (BACKSTOP, backstop)):
             for name, value in (given or {}).items():
                 amount[(n + which) * k + _code(name, market)] += value
@@ -156,6 +165,8 @@ class State:
             amount=amount,
             owner=np.concatenate((np.repeat(np.arange(n + len(HOUSE)), k), held.account[alone])).astype(np.int32),
             currency=np.concatenate((np.tile(np.arange(k), n + len(HOUSE)), settlement[alone])).astype(np.int32),
+            hedge_cap=caps,
+            collateral=flags,
             orders=_orders(book, encoded),
             cooling=np.full(n, -np.inf),
             session=np.zeros(n + len(HOUSE)),
@@ -238,7 +249,13 @@ class State:
             leverage=None if resting.leverage is None else resting.leverage[order],
             leg=None if resting.leg is None else resting.leg[order],
         )
-        balances = Balances(number[self.owner[owned]], self.currency[owned], self.amount[owned])
+        balances = Balances(
+            account=number[self.owner[owned]],
+            currency=self.currency[owned],
+            amount=self.amount[owned],
+            hedge_cap=None if self.hedge_cap is None else self.hedge_cap[owned],
+            collateral=None if self.collateral is None else self.collateral[owned],
+        )
         return BookOf(self.accounts.take(chosen), rows.astype(np.int32), self.currencies, positions, balances, orders, at, order)
 
 

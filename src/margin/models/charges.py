@@ -14,7 +14,8 @@ from margin.by_name import ByName
 from margin.contracts import coin_per_contract, coin_value, is_option
 from margin.lines import Lines, Segments
 from margin.market import Market
-from margin.pricing import black76
+from margin.models.units import UNIT_SEPARATOR
+from margin.pricing import black76, coin_greeks
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -142,8 +143,11 @@ class Sensitivities:
 
 def listed_rows(market: Market, unit: str, *, in_usd: bool) -> NDArray[np.int64]:
     """Instruments of a unit, held or not: what is taken from them is the same for an account alone and for all at once."""
-    names, code = (market.currencies, market.base) if in_usd else (market.indices, market.index)
-    return np.flatnonzero(code == names.index(unit))
+    if not in_usd:
+        return np.flatnonzero(market.index == market.indices.index(unit))
+    coin, _, money = unit.partition(UNIT_SEPARATOR)
+    listed = market.base == market.currencies.index(coin)
+    return np.flatnonzero(listed & (market.settlement == market.currencies.index(money)) if money else listed)
 
 
 def _index_price(market: Market, rows: NDArray[np.int64]) -> float:
@@ -266,7 +270,7 @@ class DeltaConcentrationCharge:
             worth = delta * index[units.code]
             excess = np.maximum(worth - threshold[units.code], 0.0) * increment[units.code] * delta
             charge = np.minimum(excess, maximum[units.code] * worth) * per_usd[units.code]
-            return np.where(delta > 0, charge, 0.0)
+            return np.where(delta == 0, 0.0, charge)
 
         return amount
 
@@ -305,6 +309,19 @@ def black_delta(market: Market) -> Array:
 def price_adjusted_delta(market: Market) -> Array:
     """Black-76 delta less the option's mark: the delta of an inverse option whose premium is held in coin."""
     return black_delta(market) - np.where(market.inverse, market.mark, 0.0)
+
+
+def coin_delta(market: Market) -> Array:
+    """Black-76 delta of each option, of an inverse one less its Black-76 price in coin; nan for other instruments.
+
+    As `price_adjusted_delta`, but of the model's price, so that it does not depend on how the option is marked.
+    """
+    options = is_option(market)
+    inputs = (market.forward, market.strike, market.years, market.vol, market.option_sign)
+    greeks = coin_greeks(*(a[options] for a in inputs))
+    delta = np.full(len(market), np.nan)
+    delta[options] = greeks.delta + np.where(market.inverse[options], 0.0, greeks.price)
+    return delta
 
 
 def settlement_decay(minutes_to_expiry: Array, window_minutes: float) -> Array:

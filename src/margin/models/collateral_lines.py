@@ -13,7 +13,7 @@ from margin import kernels
 from margin.lines import Lines, Segments, pool_sums
 from margin.market import Market
 from margin.models.charges import ALL, Sensitivities
-from margin.models.rates import RateTable, RateTables
+from margin.rates import RateTable, RateTables
 
 Array = NDArray[np.float64]
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from margin import kernels
-from margin.errors import ParameterError
 from margin.lines import Lines, Segments
 from margin.models.charges import ALL, PreparedCharge, Sensitivities
-from margin.models.rates import RateTable
+from margin.rates import RateTable
 
 Array = NDArray[np.float64]
 
@@ -53,13 +53,13 @@ class DepegCharge:
     name : str
     pairs : tuple of (str, str)
         Settlement moneys; ``USD`` for dollars.
-    tiers : DepegTiers or ParameterError
-        An error is raised where something is to be charged.
+    tiers : callable
+        Returns the tiers; asked for where something is to be charged. Raises `ParameterError` where there are none.
     """
 
     name: str
     pairs: tuple[tuple[str, str], ...]
-    tiers: DepegTiers | ParameterError
+    tiers: Callable[[], DepegTiers]
 
     def prepare(self, sensitivities: Sensitivities) -> PreparedCharge:
         """Deltas by money, and the tiers at the lower price of each pair."""
@@ -72,14 +72,15 @@ class DepegCharge:
         price = {m: self._price(sensitivities, m, bool(np.any(by_money[m]))) for m in moneys}
 
         def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
-            left = {m: kernels.line_sums(units.start, lines.row, lines.quantity, by_money[m], ALL) for m in moneys}
+            left = {
+                m: kernels.line_sums(units.start, lines.row, lines.quantity, worth, ALL) if worth.any() else np.zeros(len(units))
+                for m, worth in by_money.items()
+            }
             total = np.zeros(len(units))
             for a, b in self.pairs:
                 hedged = np.where(left[a] * left[b] < 0, np.minimum(np.abs(left[a]), np.abs(left[b])), 0.0)
                 if hedged.any():
-                    if isinstance(self.tiers, ParameterError):
-                        raise self.tiers
-                    total += self.tiers.at(min(price[a], price[b])).requirement(hedged)
+                    total += self.tiers().at(min(price[a], price[b])).requirement(hedged)
                 left[a], left[b] = (x - np.sign(x) * hedged for x in (left[a], left[b]))
             return total
 

@@ -53,7 +53,7 @@ class ForwardCharge:
             in_usd=s.in_usd,
             valuation=self.valuation,
         )
-        share = np.where(s.option, self.add + self.multiple * s.years, 0.0)
+        share = self.add + self.multiple * s.years  # of any line of an expiry
         no_relief = kernels.aligned_table(1, scenarios.n_scenarios)
 
         def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:

@@ -33,7 +33,7 @@ class ExpiryNetting:
 
     ``payoff(x)`` is the intrinsic value of all options of the expiry at the settlement price x. Beyond the highest strike it
     falls without bound where more calls are sold than bought; the second term stands for that, with the forward F of the
-    expiry (the highest, where its options give several). An expiry of different settlement currencies is several.
+    expiry (the highest, where the options held give several). An expiry of different settlement currencies is several.
 
     Attributes
     ----------
@@ -63,15 +63,13 @@ class ExpiryNetting:
         size = np.where(options, rows.to_pool * rows.padded(market.contract_size), 0.0)
         leaf = rows.leaf
         n_leaves = int(leaf.max(initial=-1)) + 1
-        forward = np.zeros(n_leaves)
-        np.maximum.at(forward, leaf[options], rows.padded(market.forward)[options])
         is_option = np.zeros(n_leaves, dtype=np.bool_)
         is_option[leaf[options]] = True
         scales = []
         for values in (self.unpaired_initial, self.unpaired_maintenance):
             scale = np.zeros(n_leaves)
             scale[leaf[calls]] = rows.parameter(values, calls)[calls]
-            scales.append(scale * forward)
+            scales.append(scale)
         strike = np.where(options, np.nan_to_num(rows.padded(market.strike)), 0.0)
         return PreparedExpiryNetting(
             short=isolated((self.short, self.short), rows),
@@ -80,6 +78,7 @@ class ExpiryNetting:
             strike=strike,
             call=np.where(call, size, 0.0),
             put=np.where(call, 0.0, size),
+            forward=np.where(options, rows.padded(market.forward), 0.0),
             unpaired=(scales[0], scales[1]),
         )
 
@@ -98,8 +97,10 @@ class PreparedExpiryNetting:
     strike : ndarray of float64, shape (n_rows,)
     call, put : ndarray of float64, shape (n_rows,)
         What one contract pays for each unit of quote currency in the money, in the pool's currency.
+    forward : ndarray of float64, shape (n_rows,)
+        Of options, 0 for other rows.
     unpaired : pair of ndarray of float64, shape (n_leaves,)
-        Margin of an unpaired short call of one coin, initial and maintenance.
+        Multiple of the forward that an unpaired short call requires, initial and maintenance.
     """
 
     short: ShortMargin
@@ -108,6 +109,7 @@ class PreparedExpiryNetting:
     strike: Array
     call: Array
     put: Array
+    forward: Array
     unpaired: tuple[Array, Array]
 
     def margins(self, lines: Lines) -> OptionMargins:
@@ -117,6 +119,7 @@ class PreparedExpiryNetting:
         loss = self._largest_loss(lines, runs)
         unpaired = np.maximum(-kernels.line_sums(runs.start, lines.row, lines.quantity, self.call, NET), 0.0)
         on_their_own = [kernels.segment_sum(runs.start, short * margin[lines.row]) for margin in self.short]
+        unpaired *= np.maximum.reduceat(self.forward[lines.row], runs.start[:-1]) if len(runs) else 1.0  # of what is held
         at_expiry = [loss + scale[runs.code] * unpaired for scale in self.unpaired]
         return OptionMargins(
             start=runs.start,

@@ -13,8 +13,8 @@ from margin.contracts import coin_per_contract, is_option
 from margin.errors import DataError
 from margin.lines import Lines
 from margin.market import Market
-from margin.models.rates import RateTable, RateTables
 from margin.models.units import UsedRows
+from margin.rates import RateTable, RateTables
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin import kernels
-from margin.contracts import is_option
 from margin.lines import Lines, OrderLines, Segments, pool_sums, rank_rows, segments
 from margin.market import Market
 from margin.models.charges import Sensitivities
@@ -20,7 +19,6 @@ from margin.models.order_charges import OrderCharge, PreparedOrderCharge
 from margin.models.requirement import Requirement, UnitResults
 from margin.models.tail_measure import EXPECTED_SHORTFALL, LiquidityHorizons, TailMeasure
 from margin.models.valuation import PLAIN, Valuation
-from margin.pricing import check_rates
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -88,8 +86,6 @@ class HistoricalModel:
         """
         history = self.history
         underlying = underlyings(market, history, collateral_unit=self.collateral_unit, used=used)
-        if self.valuation.discounted:
-            check_rates(market, (underlying[: len(market)] >= 0) & is_option(market))
         pnl = joint_pnl_table(market, history, underlying, in_usd=in_usd, valuation=self.valuation)
         heaviest_first = np.argsort(-history.weight, kind="stable")  # few enter the tail of an account after the heavy ones
         pnl[:, : history.n_scenarios] = pnl[:, heaviest_first]

@@ -257,12 +257,12 @@ class PreparedHybrid:
         _, order = kernels.group(pool, None, n_pools)
         charges = {name: None for u, _ in results for name in u.charges}
         return UnitResults(
-            pool=pool[order],
-            unit=np.concatenate([u.unit + np.int32(offset) for u, offset in results])[order],
-            worst_loss=np.concatenate([u.worst_loss for u, _ in results])[order],
-            scenario=np.concatenate([u.scenario for u, _ in results])[order],
-            charges={name: np.concatenate([_charge(u, name) for u, _ in results])[order] for name in charges},
-        )
+            pool=pool,
+            unit=np.concatenate([u.unit + np.int32(offset) for u, offset in results]),
+            worst_loss=np.concatenate([u.worst_loss for u, _ in results]),
+            scenario=np.concatenate([u.scenario for u, _ in results]),
+            charges={name: np.concatenate([_charge(u, name) for u, _ in results]) for name in charges},
+        ).take(order)
 
 
 def _charge(units: UnitResults, name: str) -> Array:

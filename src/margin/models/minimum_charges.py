@@ -13,7 +13,7 @@ from margin.by_name import ByName
 from margin.contracts import is_option
 from margin.lines import Lines, Segments
 from margin.models.charges import GROSS, LONG, SHORT, Charge, DeltaBasis, PreparedCharge, Sensitivities
-from margin.models.rates import RateTable, RateTables
+from margin.rates import RateTable, RateTables
 
 Array = NDArray[np.float64]
 

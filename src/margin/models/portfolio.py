@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.contracts import is_option
 from margin.lines import rank_rows
 from margin.market import Market
 from margin.models.charges import Charge, DeltaBasis, Sensitivities, black_delta, deltas
@@ -23,7 +22,6 @@ from margin.models.shocks import VolShock
 from margin.models.stress import FoldedStress, NettedStress, Stress
 from margin.models.units import CollateralUnit, UsedRows
 from margin.models.valuation import PLAIN, Rows, Valuation, pnl_table, value_table
-from margin.pricing import check_rates
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -76,6 +74,9 @@ class PortfolioModel:
         never is one.
     hedging_only : bool
         Whether the collateral of a unit takes part only as far as it hedges the unit's derivatives.
+    unit_by_settlement : bool
+        Whether contracts of a coin that settle in different currencies are units of their own, named ``coin/currency``, where
+        pools count in one money.
     leaf_by_settlement : bool
         Whether contracts of one expiry that settle in different currencies stand apart in charges by expiry.
     admitted_units : tuple of str or None
@@ -103,6 +104,7 @@ class PortfolioModel:
     settlement_window: float = 0.0
     collateral_unit: CollateralUnit | None = None
     hedging_only: bool = False
+    unit_by_settlement: bool = False
     leaf_by_settlement: bool = True
     admitted_units: tuple[str, ...] | None = None
     moves: Callable[[str], bool] = lambda currency: True
@@ -118,11 +120,10 @@ class PortfolioModel:
             collateral_unit=self.collateral_unit,
             admitted=self.admitted_units,
             by_settlement=self.leaf_by_settlement,
+            unit_by_settlement=self.unit_by_settlement,
         )
         unit, units, leaf, strike = rows.unit, rows.units, rows.leaf, rows.strike
         used = used & (unit >= 0)
-        if self.valuation.discounted:
-            check_rates(market, used[: len(market)] & is_option(market))
         moves = np.ones(len(used), dtype=np.bool_)
         for c in np.flatnonzero(used[len(market) :]):
             moves[len(market) + c] = self.moves(market.currencies[c])

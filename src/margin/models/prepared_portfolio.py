@@ -25,6 +25,8 @@ Charges = Mapping[str, PreparedCharge]
 WORST_LOSS, SCENARIO_LOSS, EXCESS_OF = "worst_loss", "scenario_loss", "excess_of_"
 """Component of a unit's worst loss; the part of it that scenarios give; prefix of what a minimum adds."""
 
+INITIAL, MAINTENANCE = "initial_margin", "maintenance_margin"
+
 
 class Risk(NamedTuple):
     """Amounts of the units of pools before factors.
@@ -109,7 +111,7 @@ class PreparedPortfolio:
         maintenance = sum((self.maintenance[name] * amount for name, amount in summed.items()), np.zeros(n))
         of_orders = {} if self.orders is None else self.orders(orders, n)
         if self.order_sets:
-            of_orders[OPEN_ORDERS] = self._order_sets(lines, orders, sum(components.values(), np.zeros(n)))
+            of_orders[OPEN_ORDERS] = self._order_sets(lines, orders, risk)
         if self.borrow is not None:
             debts = self.borrow.margin(lines, self.market)
             components[self.borrow.name] = debts.initial
@@ -120,7 +122,13 @@ class PreparedPortfolio:
             maintenance=maintenance,
             components=components | of_orders,
             units=UnitResults(
-                risk.units.pool, risk.units.code, risk.worst, risk.scenario, _without(risk.parts, WORST_LOSS) | risk.shown
+                risk.units.pool,
+                risk.units.code,
+                risk.worst,
+                risk.scenario,
+                _without(risk.parts, WORST_LOSS)
+                | risk.shown
+                | {INITIAL: self._initial(risk), MAINTENANCE: _weighted(risk, self.maintenance)},
             ),
         )
 
@@ -158,11 +166,14 @@ class PreparedPortfolio:
 
     def _placed(self, lines: Lines) -> tuple[Lines, Segments]:
         """The lines that stand in a unit, coin as far as it takes part, and the runs of each unit."""
-        inside = self.unit[lines.row] >= 0
-        if not inside.all():
-            lines = lines.take(inside)
+        lines = self._inside(lines)
         units = segments(lines, self.unit)
         return (hedging_part(lines, units, self.sensitivities) if self.hedging_only else lines), units
+
+    def _inside(self, lines: Lines) -> Lines:
+        """The lines that stand in a unit."""
+        inside = self.unit[lines.row] >= 0
+        return lines if inside.all() else lines.take(inside)
 
     def _risk(self, lines: Lines) -> Risk:
         lines, units = self._placed(lines)
@@ -171,7 +182,7 @@ class PreparedPortfolio:
         by_scenarios = worst = _rounded(worst, self.worst_decimals)
         rivals = {name: amount(lines, units, leaves) for name, amount in self.competing.items()}
         for k, rival in enumerate(rivals.values()):
-            wins = rival > worst
+            wins = (rival > worst) | np.isnan(rival)
             worst = np.where(wins, rival, worst)
             scenario = np.where(wins, np.int32(self.stress.scenarios.n_scenarios + k), scenario)
         parts = {WORST_LOSS: worst} | {name: amount(lines, units, leaves) for name, amount in self.charges.items()}
@@ -183,26 +194,73 @@ class PreparedPortfolio:
             parts[EXCESS_OF + name] = np.maximum(shown[name] - sum(parts.values(), np.zeros(len(units))), 0.0)
         return Risk(lines, units, leaves, worst, scenario, shown, parts)
 
-    def _order_sets(self, lines: Lines, orders: OrderLines, before: Array) -> Array:
-        """By how much the initial margin rises when all buy orders, or all sell orders, are filled: the larger, at least 0."""
-        rise = np.zeros(lines.n_pools)
+    def _order_sets(self, lines: Lines, orders: OrderLines, positions: Risk) -> Array:
+        """By how much initial margins of units rise when all buy orders, or all sell orders, are filled: the larger, at least 0.
+
+        Each unit takes its worst case of the three; pools get the sum. Only units with orders of a side are looked at again.
+        """
         if not len(orders):
-            return rise
-        for quantity in (orders.buy, -orders.sell):
-            filled = group_lines(
-                np.concatenate((lines.pool, orders.pool)),
-                np.concatenate((lines.row, orders.row)),
-                np.concatenate((lines.quantity, quantity)),
+            return np.zeros(lines.n_pools)
+        before = _ByUnit(positions.units, self._initial(positions))
+        inside = self._inside(lines)
+        buys, sells = (self._rise(inside, orders, quantity, before) for quantity in (orders.buy, -orders.sell))
+        both = np.maximum(sells.values, buys.of(sells.units))
+        only = np.where(sells.has(buys.units), 0.0, buys.values)
+        pool = np.concatenate((sells.units.pool, buys.units.pool))
+        return pool_sums(pool, np.concatenate((both, only)), lines.n_pools)
+
+    def _rise(self, lines: Lines, orders: OrderLines, quantity: Array, before: _ByUnit) -> _ByUnit:
+        """Rise of the initial margin, at least 0, of each unit in which the orders' signed quantity is not 0.
+
+        All lines stand in units, those whose margins `before` holds.
+        """
+        on = quantity != 0
+        pool, row = orders.pool[on], orders.row[on]
+        touched = np.zeros((lines.n_pools, len(self.units)), dtype=np.bool_)
+        touched[pool, self.unit[row]] = True
+        units = before.units
+        held = np.repeat(touched[units.pool, units.code], np.diff(units.start))
+        risk = self._risk(
+            group_lines(
+                np.concatenate((lines.pool[held], pool)),
+                np.concatenate((lines.row[held], row)),
+                np.concatenate((lines.quantity[held], quantity[on])),
                 self.rank,
                 lines.n_pools,
             )
-            risk = self._risk(filled)
-            after = sum(
-                (self.initial[name] * pool_sums(risk.units.pool, amount, lines.n_pools) for name, amount in risk.parts.items()),
-                np.zeros(lines.n_pools),
-            )
-            rise = np.maximum(rise, after - before)
-        return rise
+        )
+        return _ByUnit(risk.units, np.maximum(self._initial(risk) - before.of(risk.units), 0.0))
+
+    def _initial(self, risk: Risk) -> Array:
+        """Initial margin of each unit, without orders and debts."""
+        return _weighted(risk, self.initial)
+
+
+class _ByUnit(NamedTuple):
+    """A figure of each unit of each pool; the units ascend by pool and code."""
+
+    units: Segments
+    values: Array
+
+    def of(self, wanted: Segments) -> Array:
+        """Figures of other units, 0 where they are not among these."""
+        at, same = self._find(wanted)
+        return np.where(same, np.append(self.values, 0.0)[at], 0.0)
+
+    def has(self, wanted: Segments) -> NDArray[np.bool_]:
+        """Which other units are among these."""
+        return self._find(wanted)[1]
+
+    def _find(self, wanted: Segments) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        width = np.int64(1 + max(self.units.code.max(initial=0), wanted.code.max(initial=0)))
+        key, want = (s.pool * width + s.code for s in (self.units, wanted))
+        at = np.searchsorted(key, want)
+        return at, np.append(key, -1)[at] == want
+
+
+def _weighted(risk: Risk, factor: Mapping[str, float]) -> Array:
+    """Sum of a unit's parts, each times its factor."""
+    return sum((factor[name] * amount for name, amount in risk.parts.items()), np.zeros(len(risk.units)))
 
 
 def _without(parts: dict[str, Array], name: str) -> dict[str, Array]:

@@ -38,6 +38,16 @@ class UnitResults:
     scenario: Codes
     charges: Mapping[str, Array]
 
+    def take(self, order: NDArray[np.int64]) -> UnitResults:
+        """Some of the entries, or all in another order."""
+        return UnitResults(
+            pool=self.pool[order],
+            unit=self.unit[order],
+            worst_loss=self.worst_loss[order],
+            scenario=self.scenario[order],
+            charges={name: amount[order] for name, amount in self.charges.items()},
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Requirement:

@@ -21,6 +21,9 @@ UP, SAME, DOWN, SKEW, SMILE = "up", "same", "down", "skew", "smile"
 UP_BY_FRACTION, DOWN_BY_FRACTION = "up by fraction", "down by fraction"
 """Moves by a fraction where `UP` and `DOWN` are moves by points."""
 
+UP_BY_LARGER, DOWN_BY_LARGER = "up by the larger", "down by the larger"
+"""Moves by the larger of both, option by option."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quoted:
@@ -65,11 +68,12 @@ class VolShock(Protocol):
 
 def vol_columns(shock: VolShock, vol: Sequence[str]) -> NDArray[np.int32]:
     """Column of each named move; raises `ParameterError` for a move that the shock does not know."""
+    known = {name: column for column, name in enumerate(shock.columns)}  # a history has one for each of its scenarios
     for name in vol:
-        if name not in shock.columns:
-            message = f"no volatility move {name!r}; known: {', '.join(shock.columns)}"
+        if name not in known:
+            message = f"no volatility move {name!r}; known: {', '.join(known)}"
             raise ParameterError(message, name="vol", scope="scenarios")
-    return np.array([shock.columns.index(name) for name in vol], dtype=np.int32)
+    return np.array([known[name] for name in vol], dtype=np.int32)
 
 
 def scaled_range(vol_range: Array | float, days: Array | float, power: Array | float, *, reference_days: float) -> Array:
@@ -172,15 +176,17 @@ class TenorVolShock:
     points: tuple[float, ...]
     fraction: tuple[float, ...]
     floor: float
-    columns: ClassVar[tuple[str, ...]] = (UP, UP_BY_FRACTION, SAME, DOWN, DOWN_BY_FRACTION)
+    columns: ClassVar[tuple[str, ...]] = (
+        UP, UP_BY_FRACTION, UP_BY_LARGER, SAME, DOWN, DOWN_BY_FRACTION, DOWN_BY_LARGER,
+    )  # fmt: skip
 
     def shocked(self, options: Quoted) -> Array:
-        """Shocked volatilities, shape (n, 5)."""
+        """Shocked volatilities, shape (n, 7)."""
         vol = options.vol
         points, part = (np.interp(options.days, self.tenors, table) for table in (self.points, self.fraction))
+        moves = (points, vol * part, np.maximum(points, vol * part))
         lowest = np.minimum(vol, self.floor)
-        down, down_by_part = (np.maximum(vol - move, lowest) for move in (points, vol * part))
-        return np.column_stack((vol + points, vol * (1.0 + part), vol, down, down_by_part))
+        return np.column_stack((*(vol + move for move in moves), vol, *(np.maximum(vol - move, lowest) for move in moves)))
 
 
 @dataclass(frozen=True, slots=True)

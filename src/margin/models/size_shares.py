@@ -20,7 +20,7 @@ from margin.models.units import parameter_by_row
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-RowClass = Literal["perpetuals", "futures", "options", "collateral"]
+RowClass = Literal["futures", "options", "collateral"]
 """Futures include perpetuals."""
 
 Feed = Callable[[Sensitivities], Array]
@@ -34,7 +34,7 @@ def confidence_share(rows: RowClass, *, feeds: tuple[Feed, ...], threshold: ByNa
 
     Parameters
     ----------
-    rows : {"perpetuals", "futures", "options", "collateral"}
+    rows : {"futures", "options", "collateral"}
     feeds : tuple of Feed
         At least one.
     threshold : ByName
@@ -59,7 +59,7 @@ def depeg_share(rows: RowClass, *, threshold: float, factor: float) -> PerContra
 
     Parameters
     ----------
-    rows : {"perpetuals", "futures", "options", "collateral"}
+    rows : {"futures", "options", "collateral"}
     threshold : float
         USD per unit of the pool's money.
     factor : float
@@ -88,7 +88,7 @@ def chosen_rows(s: Sensitivities, rows: RowClass) -> Flags:
     elif rows == "options":
         chosen[:n] = is_option(s.market)
     else:
-        chosen[:n] = (kind == PERPETUAL) | ((kind == FUTURE) & (rows == "futures"))
+        chosen[:n] = (kind == PERPETUAL) | (kind == FUTURE)
     return chosen & s.used & (s.unit >= 0)
 
 

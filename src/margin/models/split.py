@@ -14,6 +14,9 @@ from margin.models.requirement import Model, Prepared, Requirement
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
+ISOLATED = "isolated_"
+"""Prefix of the components of isolated pools."""
+
 
 @dataclass(frozen=True, slots=True)
 class SplitModel:
@@ -30,10 +33,22 @@ class SplitModel:
     shared: Model
     isolated: Model
 
-    def prepare(self, market: Market, *, in_usd: bool, used: NDArray[np.bool_]) -> PreparedSplit:
-        """Both models ready for the market."""
+    def prepare(
+        self, market: Market, *, in_usd: bool, used: NDArray[np.bool_], isolated: NDArray[np.bool_] | None = None
+    ) -> PreparedSplit:
+        """Both models ready for the market.
+
+        Parameters
+        ----------
+        market : Market
+        in_usd : bool
+        used : ndarray of bool, shape (n_instruments + n_currencies,)
+        isolated : ndarray of bool, shape (n_instruments,), optional
+            Instruments that occur in isolated positions, by default all that are used: the parameters of others are not asked
+            of the model of isolated pools.
+        """
         n = len(market)
-        instruments = np.append(used[:n], np.zeros(len(used) - n, dtype=np.bool_))
+        instruments = np.append(used[:n] if isolated is None else isolated, np.zeros(len(used) - n, dtype=np.bool_))
         return PreparedSplit(
             self.shared.prepare(market, in_usd=in_usd, used=used),
             self.isolated.prepare(market, in_usd=in_usd, used=instruments),
@@ -85,7 +100,7 @@ class PreparedSplit:
             shared,
             initial=shared.initial + own.initial,
             maintenance=shared.maintenance + own.maintenance,
-            components={**shared.components, **{f"isolated_{name}": amount for name, amount in own.components.items()}},
+            components={**shared.components, **{f"{ISOLATED}{name}": amount for name, amount in own.components.items()}},
         )
 
     def contributions(self, lines: Lines) -> tuple[dict[str, Array], dict[str, float]]:

@@ -15,7 +15,7 @@ from margin.models.charges import ALL, GROSS, PreparedCharge, Sensitivities
 from margin.models.scenarios import Scenarios
 from margin.models.shocks import VolShock
 from margin.models.valuation import Rows, Valuation, option_pnl, pnl_table
-from margin.pricing import coin_vega
+from margin.pricing import coin_greeks
 
 Array = NDArray[np.float64]
 
@@ -151,9 +151,13 @@ class TermStructureCharge:
         """Vega of one contract of each option times the move at its tenor."""
         s = sensitivities
         options = np.flatnonzero(s.used & s.option)
-        days = (s.market.expiry[options] - s.market.time) / np.timedelta64(1, "D")
+        market = s.market
+        days = (market.expiry[options] - market.time) / np.timedelta64(1, "D")
+        inputs = (market.forward, market.strike, market.years, market.vol, market.option_sign)
+        vega = coin_greeks(*(a[options] for a in inputs)).vega
+        per_coin = np.where(market.inverse, s.value[: len(market)], s.at_mark[: len(market)])[options]
         weighted = np.zeros(len(s.unit))
-        weighted[options] = coin_vega(s.market)[options] * s.value[options] * np.interp(days, self.tenors, self.move)
+        weighted[options] = market.contract_size[options] * vega * per_coin * np.interp(days, self.tenors, self.move)
 
         def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
             by_leaf = kernels.line_sums(leaves.start, lines.row, lines.quantity, weighted, ALL)

@@ -20,6 +20,9 @@ Codes = NDArray[np.int32]
 Flags = NDArray[np.bool_]
 Scalar = TypeVar("Scalar", np.float64, np.bool_)
 
+UNIT_SEPARATOR = "/"
+"""Between coin and settlement currency in the names of units that stand apart by both."""
+
 CollateralUnit = Callable[[str], str | None]
 """Currency -> coin whose unit its equity joins, None where it stays out of all units."""
 
@@ -65,6 +68,7 @@ class UsedRows:
         collateral_unit: CollateralUnit | None = None,
         admitted: tuple[str, ...] | None = None,
         by_settlement: bool = True,
+        unit_by_settlement: bool = False,
     ) -> UsedRows:
         """Units of the rows in use.
 
@@ -78,6 +82,8 @@ class UsedRows:
             The only units that may be held, all if None.
         by_settlement : bool
             Whether leaves tell settlement currencies apart.
+        unit_by_settlement : bool
+            Whether units of one money do, too; they are then named ``coin/currency``.
 
         Raises
         ------
@@ -87,7 +93,7 @@ class UsedRows:
         """
         n = len(market)
         names = market.currencies if in_usd else market.indices
-        code = np.full(len(used), -1, dtype=np.int32)
+        code = np.full(len(used), -1, dtype=np.int64)
         code[:n] = market.base if in_usd else market.index
         if in_usd and collateral_unit is not None:
             for c in np.flatnonzero(used[n:]):
@@ -97,10 +103,15 @@ class UsedRows:
         code[~used] = -1
         if admitted is not None:
             _refuse_others(market, names, code[:n], admitted)
-        present = np.unique(code[code >= 0])
-        compact = np.full(len(names) + 1, -1, dtype=np.int32)
-        compact[present] = np.arange(len(present), dtype=np.int32)
-        unit = compact[code]
+        placed = code >= 0
+        if unit_by_settlement and in_usd:
+            money = code.copy()  # coin stands with the contracts that settle in it
+            money[:n] = market.settlement
+            code[placed] = code[placed] * len(names) + money[placed]
+            names = tuple(f"{coin}{UNIT_SEPARATOR}{settled}" for coin in names for settled in names)
+        present, number = np.unique(code[placed], return_inverse=True)
+        unit = np.full(len(used), -1, dtype=np.int32)
+        unit[placed] = number.reshape(-1)
         leaf = expiry_leaves(market, unit, by_settlement=by_settlement)
         return cls(market, in_usd, used, unit, tuple(names[c] for c in present), leaf, strike_leaves(market, leaf))
 
@@ -131,7 +142,7 @@ def parameter_by_row(values: ByName, *, unit: Codes, units: tuple[str, ...], cho
     return np.where(chosen, of_unit[unit], np.nan)
 
 
-def _refuse_others(market: Market, names: tuple[str, ...], code: Codes, units: tuple[str, ...]) -> None:
+def _refuse_others(market: Market, names: tuple[str, ...], code: NDArray[np.int64], units: tuple[str, ...]) -> None:
     """Refuse instruments in use whose unit is not among the given ones."""
     wrong = np.flatnonzero((code >= 0) & ~np.isin(code, [names.index(unit) for unit in units if unit in names]))
     if len(wrong):

@@ -14,7 +14,7 @@ from margin.errors import DataError
 from margin.market import DAYS_A_YEAR, Market
 from margin.models.scenarios import ScenarioTable
 from margin.models.shocks import Quoted, VolShock, vol_columns
-from margin.pricing import black76, discount_factors
+from margin.pricing import black76, check_rates, discount_factors
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -143,12 +143,17 @@ def value_table(
 
 
 def _settled(market: Market, scenarios: ScenarioTable, shock: VolShock, rows: Rows, valuation: Valuation) -> Values:
-    """As `value_table`, instruments in their settlement currency, a unit of currency in the market's money."""
+    """As `value_table`, instruments in their settlement currency, a unit of currency in the market's money.
+
+    Here every option is priced, so here one without a rate is refused where values are discounted: nan would vanish in a minimum.
+    """
     n, count, unit = len(market), scenarios.n_scenarios, rows.unit
     table, base = kernels.aligned_table(len(unit), count), np.zeros(len(unit))
     placed = rows.used & (unit >= 0)
     _refuse_worthless_coin(market, scenarios, np.flatnonzero(placed[:n] & market.inverse), unit)
     futures, options = (np.flatnonzero(placed[:n] & kind) for kind in (~is_option(market), is_option(market)))
+    if valuation.discounted:
+        check_rates(market, placed[:n] & is_option(market))
     share = valuation.share(market)
     table[futures, :count] = _futures(market, share[futures, None] * scenarios.move[unit[futures]], futures)
     if len(options):

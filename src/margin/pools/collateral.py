@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from margin import kernels
 from margin.by_name import ByName
+from margin.errors import DataError
+from margin.rates import RateTable
 
 Array = NDArray[np.float64]
 
@@ -25,6 +26,8 @@ class DiscountTiers:
         Lower bound of each tier in units of the currency, ascending, the first 0.
     rate : tuple of float
         Fraction of its worth at which the part inside the tier counts.
+    limit : float
+        Largest amount for which rates are known; a larger one is refused.
 
     Examples
     --------
@@ -34,6 +37,7 @@ class DiscountTiers:
 
     floor: tuple[float, ...]
     rate: tuple[float, ...]
+    limit: float = np.inf
 
     def __post_init__(self) -> None:
         if len(self.floor) != len(self.rate) or not self.floor:
@@ -42,19 +46,18 @@ class DiscountTiers:
             raise ValueError(f"tier bounds {self.floor} must ascend from 0")
 
     def value(self, amount: Array) -> Array:
-        """Discounted amount of each amount >= 0, in units of the currency."""
-        floor, rate = np.array(self.floor), np.array(self.rate)
-        steps = np.diff(rate, prepend=rate[0])
-        return kernels.tiers(
-            np.ascontiguousarray(amount, dtype=np.float64),
-            np.zeros(len(amount), dtype=np.int32),
-            np.array([0, len(floor)], dtype=np.int32),
-            floor,
-            rate,
-            np.zeros(len(floor)),
-            np.cumsum(steps * floor),
-            "left",
-        )
+        """Discounted amount of each amount >= 0, in units of the currency.
+
+        Raises
+        ------
+        DataError
+            If an amount is above the limit.
+        """
+        if (amount > self.limit).any():
+            largest = float(amount.max())
+            problem = f"{largest!r} is held, and discount rates are known up to {self.limit!r}"
+            raise DataError(problem, table="balances", column="amount", value=largest, hint="Give the rates beyond.")
+        return RateTable.incremental(self.floor, self.rate).requirement(amount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +74,27 @@ class Collateral:
         The same against the initial margin; None where it is `haircut` too.
     tiers : Mapping of str to DiscountTiers
         Currencies with incremental tiers, which then take the place of the haircuts.
-    counts_option_value : bool
-        Whether the market value of options is part of the collateral, or only of the equity.
+    counts_option_value : bool or "short"
+        Whether the market value of options is part of the collateral, or only of the equity; "short": that of short options is.
     priced_in : {"money", "usd"}
         Whether collateral counts at its worth in the pool's money, or at its USD price as if that money were worth a dollar.
+    spot_orders : {"refused", "loss", "reserved"}
+        What open orders in spot pairs take from the collateral: there are none; of a pool of all currencies, by how much each
+        filled order would lower it; of a pool of one currency, what the orders would pay.
     """
 
     haircut: ByName = field(default_factory=lambda: ByName("haircut", 0.0))
     initial_haircut: ByName | None = None
     tiers: Mapping[str, DiscountTiers] = field(default_factory=dict)
-    counts_option_value: bool = True
+    counts_option_value: bool | Literal["short"] = True
     priced_in: Literal["money", "usd"] = "money"
+    spot_orders: Literal["refused", "loss", "reserved"] = "refused"
+
+    def counted_options(self, value: Array) -> Array:
+        """The part of option values that is collateral, one entry per position or amount."""
+        if self.counts_option_value == "short":
+            return np.minimum(value, 0.0)
+        return value if self.counts_option_value else np.zeros_like(value)
 
     def kept(self, currency: str) -> DiscountTiers:
         """What a positive amount of a currency counts for against the maintenance margin; a haircut is a single tier.

@@ -9,9 +9,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from margin.by_name import ByName
 from margin.market import Market
 from margin.pools.collateral import Collateral
 from margin.pools.holdings import MONEY, Holdings, Partition, PoolValue
+from margin.pools.spot_orders import spot_losses
 
 Array = NDArray[np.float64]
 
@@ -46,18 +48,13 @@ class CrossPool:
         """Sum over currencies of discounted equity, in the pool's money."""
         unrealised = holdings.by_currency(holdings.unrealised, market)
         option_value = holdings.by_currency(holdings.option_value, market)
-        settled = holdings.balance + unrealised
-        equity = settled + option_value
-        counted = equity if collateral.counts_option_value else settled
         worth = market.usd[holdings.currencies]
-        names = [market.currencies[c] for c in holdings.currencies]
-        priced = self.prices(holdings, market, collateral)
-        maintenance = _sum(collateral.discounted(counted, names, collateral.haircut), priced)
+        maintenance = self._collateral(holdings, market, collateral, collateral.haircut)
         initial = maintenance
         if collateral.initial_haircut is not None:
-            initial = _sum(collateral.discounted(counted, names, collateral.initial_haircut), priced)
+            initial = self._collateral(holdings, market, collateral, collateral.initial_haircut)
         return PoolValue(
-            equity=_sum(equity, worth),
+            equity=_sum(holdings.balance + unrealised + option_value, worth),
             initial_collateral=initial,
             maintenance_collateral=maintenance,
             unrealised=_sum(unrealised, worth),
@@ -69,6 +66,26 @@ class CrossPool:
         worth = market.usd[holdings.currencies]
         names = [market.currencies[c] for c in holdings.currencies]
         return worth if collateral.priced_in == "money" else _at_usd_price(worth, names, market)
+
+    def _collateral(self, holdings: Holdings, market: Market, collateral: Collateral, haircut: ByName) -> Array:
+        """Discounted equity of all currencies, less what open spot orders would lose of it, shape (n_accounts,)."""
+        names = [market.currencies[c] for c in holdings.currencies]
+        priced = self.prices(holdings, market, collateral)
+
+        def worth_of(amount: Array, account: NDArray[np.int32]) -> Array:
+            return _sum(collateral.discounted(holdings.as_collateral(amount, account), names, haircut), priced)
+
+        equity = counted_equity(holdings, market, collateral)
+        total = worth_of(equity, np.arange(holdings.n_accounts, dtype=np.int32))
+        if collateral.spot_orders == "loss":
+            total = total - spot_losses(holdings, market, equity, worth_of)
+        return total
+
+
+def counted_equity(holdings: Holdings, market: Market, collateral: Collateral) -> Array:
+    """Equity of each account and currency as far as it is collateral, before haircuts, shape (n_accounts, k)."""
+    counted = holdings.unrealised + collateral.counted_options(holdings.option_value)
+    return holdings.balance + holdings.by_currency(counted, market)
 
 
 def _at_usd_price(worth: Array, names: Sequence[str], market: Market) -> Array:

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.market import Market
+from margin.market import SPOT, Market
 from margin.pools.collateral import Collateral
 
 Array = NDArray[np.float64]
@@ -35,12 +35,18 @@ class Holdings:
     leg : ndarray of int8, shape (n_positions,), or None
     order_account, order_row : ndarray of int32, shape (n_orders,)
     order_leg : ndarray of int8, shape (n_orders,), or None
+    order_quantity, order_price : ndarray of float64, shape (n_orders,)
+        Contracts, buy > 0; limit price.
     currencies : ndarray of int32, shape (k,)
         Codes of the currencies that accounts hold or settle in; one column each in what follows.
     column : ndarray of int32, shape (n_currencies,)
         Column of each currency of the market, -1 where it has none.
     balance : ndarray of float64, shape (n_accounts, k)
     has_balance : ndarray of bool, shape (n_accounts, k)
+    hedge_cap : ndarray of float64, shape (n_accounts, k), or None
+        Most of a positive equity that stands in the risk unit of its coin; nan where there is no limit.
+    switched_off : ndarray of bool, shape (n_accounts, k), or None
+        Currencies that an account does not use as collateral.
     """
 
     n_accounts: int
@@ -53,10 +59,20 @@ class Holdings:
     order_account: Codes
     order_row: Codes
     order_leg: NDArray[np.int8] | None
+    order_quantity: Array
+    order_price: Array
     currencies: Codes
     column: Codes
     balance: Array
     has_balance: Flags
+    hedge_cap: Array | None = None
+    switched_off: Flags | None = None
+
+    def as_collateral(self, amount: Array, account: Codes) -> Array:
+        """Amounts by currency of some accounts, shape (n, k), without positive ones of currencies that are switched off."""
+        if self.switched_off is None:
+            return amount
+        return np.where(self.switched_off[account], np.minimum(amount, 0.0), amount)
 
     def only(self, positions: Flags, orders: Flags) -> Holdings:
         """The same with some of the positions and orders."""
@@ -72,6 +88,8 @@ class Holdings:
             order_account=self.order_account[orders],
             order_row=self.order_row[orders],
             order_leg=None if order_leg is None else order_leg[orders],
+            order_quantity=self.order_quantity[orders],
+            order_price=self.order_price[orders],
         )
 
     def by_currency(self, values: Array, market: Market) -> Array:
@@ -87,6 +105,8 @@ class Holdings:
         used = self.has_balance.copy()
         used[self.account, column[self.row]] = True
         used[self.order_account, column[self.order_row]] = True
+        spot = market.kind[self.order_row] == SPOT  # such an order brings or takes its coin too
+        used[self.order_account[spot], self.column[market.base[self.order_row[spot]]]] = True
         return used
 
 

@@ -79,7 +79,7 @@ class IsolatedPool:
         free = partition.name >= len(market)
         settled[free] = holdings.balance[partition.account[free], holdings.column[partition.currency[free]]]
         equity = settled + option_value
-        counted = equity if collateral.counts_option_value else settled
+        counted = settled + by_pool(collateral.counted_options(holdings.option_value))
         return PoolValue(equity, counted, counted, unrealised, option_value)
 
 

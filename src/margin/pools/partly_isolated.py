@@ -86,7 +86,7 @@ class PartlyIsolated:
         unrealised, option_value = total(holdings.unrealised), total(holdings.option_value)
         settled = total(assigned) + unrealised
         equity = settled + option_value
-        counted = equity if collateral.counts_option_value else settled
+        counted = settled + total(collateral.counted_options(holdings.option_value))
         own = PoolValue(equity, counted, counted, unrealised, option_value)
         return PoolValue(*(np.concatenate((getattr(shared, name), getattr(own, name))) for name in PoolValue.__slots__))
 

@@ -10,6 +10,7 @@ import numpy as np
 from margin.market import Market
 from margin.pools.collateral import Collateral
 from margin.pools.holdings import Holdings, Partition, PoolValue
+from margin.pools.spot_orders import spot_payments
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +43,7 @@ class SegregatedPool:
         option_value = holdings.by_currency(holdings.option_value, market)[cell]
         settled = holdings.balance[cell] + unrealised
         equity = settled + option_value
-        counted = equity if collateral.counts_option_value else settled
+        counted = settled + holdings.by_currency(collateral.counted_options(holdings.option_value), market)[cell]
+        if collateral.spot_orders == "reserved":
+            counted = counted - spot_payments(holdings, market)[cell]
         return PoolValue(equity, counted, counted, unrealised, option_value)

@@ -7,7 +7,7 @@ formulas here, measured nowhere. It names nothing that the venues' own files giv
 
 from __future__ import annotations
 
-from margin.synthetic.market import CASH, COINS, LARGE, QUOTE, Coin
+from margin.synthetic.market import CASH, COINS, LARGE, QUOTE, SMALL, Coin, worth
 
 HEAD = """\
 # Parameters of a synthetic exchange. Every value is made up; the layer's status says so.
@@ -54,6 +54,8 @@ def overlay() -> str:
         | stable
         | {f"currency.{coin.name}": {"liquidation_fee_option": FEE_OPTION} for coin in LARGE}
         | {"liquidation": dict(LIQUIDATION)}
+        | {f"pm.option.{coin.name}": {"mr7_slip_min": 0.02} for coin in SMALL if coin.options}
+        | {f"borrow.{name}": _borrow(name) for name in worth()}
     )
     return "\n".join([HEAD, *(_section(name, values) for name, values in sections.items())])
 
@@ -94,6 +96,13 @@ def _currency(coin: Coin) -> dict[str, object]:
         "max_offsetable_pnl": 0,
         "correlation_set": False,
     }
+
+
+def _borrow(currency: str) -> dict[str, object]:
+    """Tiers of a currency's debt, bounds in its units: a million USD at the first rates."""
+    bound = float(f"{1e6 / worth()[currency]:.2g}")
+    mmr = 0.02 if currency in CASH else 0.03
+    return {"bounds": [0, bound], "mmr": [mmr, 2 * mmr], "imr": [5 * mmr, 5 * mmr]}
 
 
 def _slope(coin: Coin) -> float:

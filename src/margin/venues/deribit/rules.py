@@ -28,13 +28,13 @@ from margin.models.options import MoneynessMargin, PerPosition
 from margin.models.order_charges import WorseSideCharge
 from margin.models.orders import OptionFee, WorseSideOrders
 from margin.models.portfolio import PortfolioModel
-from margin.models.rates import RateTable
 from margin.models.scenarios import ExtendedMoves, PriceVolGrid, ScenarioSet
 from margin.models.shape import GainOffset
 from margin.models.shocks import RelativeVolShock
 from margin.models.standard import StandardModel
 from margin.params import ACCEPTED, Day, Parameters
 from margin.pools import Collateral, CrossPool, SegregatedPool
+from margin.rates import RateTable
 from margin.regime import Regime, with_overrides
 
 MODES = ("segregated_standard", "cross_standard", "segregated_portfolio", "cross_portfolio")

@@ -8,7 +8,9 @@ from typing import Any
 
 from margin.liquidation.auction import Figures, PriceDecay, insolvent_offer, with_one_scenario, withdrawal_fee
 from margin.regime import Regime
-from margin.venues.derive.conformance_portfolio import CASH, COIN, NO_PERP, book_of, market_of, regime_of
+from margin.venues.derive import vectors
+from margin.venues.derive.conformance_portfolio import COIN, regime_of
+from margin.venues.derive.vectors import CASH, Option, Perpetual, Spot
 
 Inputs = Mapping[str, Any]
 Outputs = dict[str, Any]
@@ -154,29 +156,32 @@ def _shown(when: str, figures: Figures, net: float, factor: float) -> Outputs:
 
 
 def _assess(regime: Regime, account: Account, inputs: Inputs, feeds: Inputs, time: float) -> Any:
-    """The account under the feeds of one instant; every confidence is the same."""
+    """The account under the feeds of one instant; every confidence is the same. The perpetual is marked at the spot price."""
     sure = inputs["all_confidences"]
-    confidences = dict.fromkeys(("forward_confidence", "rate_confidence", "vol_confidence"), sure)
-    expiries = {
-        e["expiry_time_sec"]: {
-            "sec_to_expiry": e["expiry_time_sec"] - time,
-            "forward_fixed_usd": 0.0,
-            "forward_variable_usd": e["forward_usd"],
-            "rate": e["rate"],
-            **confidences,
-        }
-        for e in feeds["expiries"]
-    }
+    expiries = {e["expiry_time_sec"]: e for e in feeds["expiries"]}
     listed = zip(inputs["initial"]["options"], feeds["option_vols"], account.options, strict=True)
-    options = [expiries[o["expiry_time_sec"]] | o | {"vol": vol, "amount": amount} for o, vol, amount in listed]
-    quoted = {
-        "spot_price_usd": feeds["spot_price_usd"],
-        "spot_confidence": sure,
-        "stable_price_usd": feeds["stable_price_usd"],
-        "perp": {**NO_PERP, "position": account.perp, "confidence": sure},
-    }
-    market = market_of(quoted, options, {COIN: (feeds["spot_price_usd"], sure)}, discounted=False)
-    return regime.assess(book_of(quoted, options, {CASH: account.cash, COIN: account.base}), market)
+    options = [
+        Option(
+            coin=COIN,
+            quantity=amount,
+            seconds=o["expiry_time_sec"] - time,
+            strike=o["strike_usd"],
+            option_type=o["type"],
+            forward=expiries[o["expiry_time_sec"]]["forward_usd"],
+            rate=expiries[o["expiry_time_sec"]]["rate"],
+            vol=vol,
+            confidence=sure,
+            forward_confidence=sure,
+            rate_confidence=sure,
+        )
+        for o, vol, amount in listed
+    ]
+    spot = feeds["spot_price_usd"]
+    perpetuals = [Perpetual(coin=COIN, quantity=account.perp, mark=spot, confidence=sure)]
+    market = vectors.market(
+        perpetuals, options, {COIN: Spot(price=spot, confidence=sure)}, stable=feeds["stable_price_usd"]
+    )
+    return regime.assess(vectors.book(perpetuals, options, {CASH: account.cash, COIN: account.base}), market)
 
 
 ADAPTERS: Mapping[str, Callable[[Inputs], Outputs]] = {

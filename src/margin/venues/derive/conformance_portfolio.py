@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from margin.book import Book
-from margin.market import Market
 from margin.models.portfolio import PortfolioModel
 from margin.models.prepared_portfolio import WORST_LOSS, PreparedPortfolio
-from margin.pricing import discount_factors, model_marks
+from margin.pricing import discount_factors
+from margin.venues.derive import vectors
 from margin.venues.derive.portfolio import SECONDS_A_DAY
-from margin.venues.derive.rules import Options, compose, parameters
+from margin.venues.derive.rules import Options, compose
+from margin.venues.derive.vectors import CASH, Inputs, Option, Outputs, Perpetual, Spot, net_margins
 
 if TYPE_CHECKING:
     from margin.assessment import Assessment
     from margin.regime import Regime
 
-Inputs = Mapping[str, Any]
-Outputs = dict[str, Any]
-
-ACCOUNT = "account"
-COIN, CASH = "ETH", "USDC"  # any market that has a manager; a vector gives all its numbers
-PERPETUAL = f"{COIN}-PERP"
-NOW = np.datetime64("2000-01-01T00:00:00", "ms")  # any instant: vectors give times as distances
-LEAST = 1e-150  # what a price of zero counts as: the prices of a market are above zero
-_MS = 1000
+COIN = "ETH"  # any market that has a manager; a vector gives all its numbers
 
 
 def pm2_account(inputs: Inputs) -> Outputs:
@@ -39,25 +30,32 @@ def pm2_account(inputs: Inputs) -> Outputs:
     haircuts = {f"collateral.{name}.{field}": c[field] for name, c in held.items() for field in fields}
     regime = regime_of("pm2_eth", haircuts | _flat(inputs["params"]))
     feeds = {e["sec_to_expiry"]: e for e in inputs["expiries"]}
-    options = [feeds[o["sec_to_expiry"]] | o | {"vol": o["mark_vol"]} for o in inputs["options"]]
-    options += [_unheld(e) for sec, e in feeds.items() if sec not in {o["sec_to_expiry"] for o in options}]
-    prices = {name: (c["price_usd"], c["confidence"]) for name, c in held.items()}
-    market = market_of(inputs, options, prices, discounted=True)
-    balances = {CASH: _cash(inputs)} | {name: c["amount"] for name, c in held.items()}
-    assessment = regime.assess(book_of(inputs, options, balances), market)
-    charge, model, r = _charges(assessment), _prepared(assessment), assessment.results
-    worth = dict(zip(assessment.market.currencies, assessment.market.usd.tolist(), strict=True))
-    return _net(assessment) | {
-        "option_mtm_usd": float(r.option_value[0]),
-        "collateral_mtm_usd": sum(c["amount"] * worth[name] for name, c in held.items()),
+    quoted = [feeds[o["sec_to_expiry"]] | o | {"vol": o["mark_vol"]} for o in inputs["options"]]
+    quoted += [_unheld(e) for sec, e in feeds.items() if sec not in {o["sec_to_expiry"] for o in quoted}]
+    perpetuals, options = [_perpetual(inputs["perp"])], [*map(_option, quoted)]
+    market = vectors.market(
+        perpetuals,
+        options,
+        {COIN: _spot(inputs)},
+        collateral={name: Spot(price=c["price_usd"], confidence=c["confidence"]) for name, c in held.items()},
+        stable=inputs["stable_price_usd"],
+        discounted=True,
+    )
+    amounts = {name: c["amount"] for name, c in held.items()}
+    assessment = regime.assess(vectors.book(perpetuals, options, {CASH: _cash(inputs)} | amounts), market)
+    alone = regime.assess(vectors.book([], [], amounts), market).results  # less cash and options, whose digits would hide it
+    charge, model = _charges(assessment), _prepared(assessment)
+    return net_margins(assessment) | {
+        "option_mtm_usd": float(assessment.results.option_value[0]),
+        "collateral_mtm_usd": float(alone.equity[0]),
         "forward_contingency_usd": -charge("forward"),
         "oracle_contingency_usd": -charge("oracle"),
         "mm_perp_contingency_usd": -charge("perp"),
         "im_perp_contingency_extra_usd": -charge("perp_initial"),
         "mm_option_contingency_usd": -charge("option"),
         "im_option_contingency_extra_usd": -charge("option_initial"),
-        "mm_collateral_contingency_usd": float(r.maintenance_collateral[0] - r.equity[0]),
-        "im_collateral_contingency_extra_usd": float(r.initial_collateral[0] - r.maintenance_collateral[0]),
+        "mm_collateral_contingency_usd": float(alone.maintenance_collateral[0] - alone.equity[0]),
+        "im_collateral_contingency_extra_usd": float(alone.initial_collateral[0] - alone.maintenance_collateral[0]),
         "im_loss_factor": model.initial[WORST_LOSS],
         "mm_loss_factor": model.maintenance[WORST_LOSS],
         **_scenarios(assessment, len(inputs["params"]["scenarios"])),
@@ -69,26 +67,28 @@ def pm1_account(inputs: Inputs) -> Outputs:
     regime = regime_of("pm1_eth", inputs["params"])
     feeds = {e["sec_to_expiry"]: e for e in inputs["expiries"]}
     sure = _vol_confidences(inputs["options"])
-    options = [feeds[o["sec_to_expiry"]] | o | {"vol_confidence": sure[o["sec_to_expiry"]]} for o in inputs["options"]]
-    market = market_of(inputs, options, {COIN: (inputs["spot_price_usd"], inputs["spot_confidence"])}, discounted=False)
+    options = [_option(feeds[o["sec_to_expiry"]] | o | {"vol_confidence": sure[o["sec_to_expiry"]]}) for o in inputs["options"]]
+    perpetuals = [_perpetual(inputs["perp"])]
+    market = vectors.market(perpetuals, options, {COIN: _spot(inputs)}, stable=inputs["stable_price_usd"])
     balances = {CASH: _cash(inputs), COIN: inputs["base_amount"]}
-    return _pm1_outputs(regime.assess(book_of(inputs, options, balances), market))
+    return _pm1_outputs(regime.assess(vectors.book(perpetuals, options, balances), market))
 
 
 def pm1_components(inputs: Inputs) -> Outputs:
     """Marks, value and contingencies of the documented PM1 example: a call and a put, one confidence for all feeds."""
     names = ("option_percent", "conf_margin", "im_factor", "peg_loss_threshold", "peg_loss_factor")
     regime = regime_of("pm1_eth", {name: inputs[name] for name in names})
-    options = [_quoted(inputs, rate=0.0, confidence=inputs["lowest_confidence"]) | o for o in inputs["options"]]
-    account = {**inputs} | {"spot_confidence": inputs["lowest_confidence"], "perp": NO_PERP}
-    market = market_of(account, options, {}, discounted=False)
-    marks = {f"{o['type']}_mark_usd": mark for o, mark in zip(options, market.mark[1:].tolist(), strict=True)}
-    return marks | _pm1_outputs(regime.assess(book_of(account, options, {CASH: inputs["cash_usd"]}), market))
+    confidence = inputs["lowest_confidence"]
+    options = [_option(_quoted(inputs, rate=0.0, confidence=confidence) | o) for o in inputs["options"]]
+    spot = Spot(price=inputs["spot_price_usd"], confidence=confidence)
+    market = vectors.market([], options, {COIN: spot}, stable=inputs["stable_price_usd"])
+    marks = {f"{o.option_type}_mark_usd": mark for o, mark in zip(options, market.mark.tolist(), strict=True)}
+    return marks | _pm1_outputs(regime.assess(vectors.book([], options, {CASH: inputs["cash_usd"]}), market))
 
 
 def _pm1_outputs(assessment: Assessment) -> Outputs:
     charge = _charges(assessment)
-    return _net(assessment) | {
+    return net_margins(assessment) | {
         "portfolio_mtm_usd": float(assessment.results.equity[0]),
         "forward_contingency_usd": -charge("forward"),
         "perp_contingency_usd": -charge("perp"),
@@ -106,19 +106,15 @@ def pm2_option_marks(inputs: Inputs) -> Outputs:
     assert isinstance(regime.model, PortfolioModel)
     assert regime.model.fold is not None
     assert regime.model.fold.negative is not None
-    listed = _quoted(inputs, rate=inputs["rate"], confidence=1.0) | {"vol": inputs["vol"]}
-    options = [listed | {"type": kind, "strike_usd": inputs[f"{kind}_strike_usd"]} for kind in ("call", "put")]
-    account = {"spot_price_usd": inputs["forward_usd"], "spot_confidence": 1.0, "stable_price_usd": 1.0, "perp": NO_PERP}
-    market = market_of(account, options, {}, discounted=True)
+    listed = _quoted(inputs, rate=inputs["rate"], confidence=1.0) | {"vol": inputs["vol"], "amount": 0.0}
+    options = [_option(listed | {"type": kind, "strike_usd": inputs[f"{kind}_strike_usd"]}) for kind in ("call", "put")]
+    market = vectors.market([], options, {COIN: Spot(price=inputs["forward_usd"])}, discounted=True)
     return {
-        "call_mark_usd": float(market.mark[1]),
-        "put_mark_usd": float(market.mark[2]),
-        "negative_static_discount": float(replace(regime.model.fold.negative, capped=False).factor(market)[1]),
-        "negative_static_discount_cap": float(1.0 / discount_factors(market)[1]),
+        "call_mark_usd": float(market.mark[0]),
+        "put_mark_usd": float(market.mark[1]),
+        "negative_static_discount": float(replace(regime.model.fold.negative, capped=False).factor(market)[0]),
+        "negative_static_discount_cap": float(1.0 / discount_factors(market)[0]),
     }
-
-
-NO_PERP = {"position": 0.0, "price_usd": 0.0, "confidence": 1.0, "unrealised_pnl_usd": 0.0, "unrealised_funding_usd": 0.0}
 
 
 def _quoted(inputs: Inputs, *, rate: float, confidence: float) -> dict[str, Any]:
@@ -158,83 +154,33 @@ def regime_of(mode: str, given: Inputs) -> Regime:
     """A manager with some of its parameters as a vector gives them."""
     section = f"{mode.removesuffix('_eth')}.{COIN}"
     overrides = {f"{section}.{name}": value for name, value in given.items()}
-    known = parameters(dt.date.max).with_(overrides, source="vector", status="recorded")
-    return compose(mode, known, Options())
+    return compose(mode, vectors.latest().with_(overrides, source="vector", status="recorded"), Options())
 
 
-def market_of(
-    account: Inputs, options: Sequence[Inputs], collateral: Mapping[str, tuple[float, float]], *, discounted: bool
-) -> Market:
-    """The perpetual and the options of one market, in this order, marked by the model; collateral by price and confidence."""
-    n, perp = len(options), account["perp"]
-    names = [PERPETUAL, *map(_name, range(n))]
-    nothing, forward = [None], [max(o["forward_fixed_usd"] + o["forward_variable_usd"], LEAST) for o in options]
-    market = Market.of(
-        time=NOW,
-        instruments={
-            "instrument": names,
-            "kind": ["perpetual", *["option"] * n],
-            "contract": ["linear"] * (n + 1),
-            "base": [COIN] * (n + 1),
-            "quote": [CASH] * (n + 1),
-            "settlement": [CASH] * (n + 1),
-            "contract_size": [1.0] * (n + 1),
-            "expiry": np.array(["NaT", *(_after(o["sec_to_expiry"]) for o in options)], dtype="M8[ms]"),
-            "strike": nothing + [max(o["strike_usd"], LEAST) for o in options],
-            "option_type": nothing + [o["type"] for o in options],
-        },
-        quotes={
-            "instrument": names,
-            "mark": [max(perp["price_usd"], LEAST), *[0.0] * n],
-            "vol": nothing + [o["vol"] for o in options],
-            "forward": nothing + forward,
-            "fixed_forward": nothing + [o["forward_fixed_usd"] for o in options],
-            "rate": nothing + [o["rate"] for o in options],
-            "confidence": [perp["confidence"], *(o["vol_confidence"] for o in options)],
-            "forward_confidence": nothing + [o["forward_confidence"] for o in options],
-            "rate_confidence": nothing + [o["rate_confidence"] for o in options],
-        },
-        indices={
-            "index": [f"{COIN}_{CASH}"],
-            "price": [max(account["spot_price_usd"], LEAST)],
-            "confidence": [account["spot_confidence"]],
-        },
-        currencies={
-            "currency": [CASH, *collateral],
-            "usd": [account["stable_price_usd"], *(max(price, LEAST) for price, _ in collateral.values())],
-            "confidence": [1.0, *(confidence for _, confidence in collateral.values())],
-        },
+def _perpetual(perp: Inputs) -> Perpetual:
+    return Perpetual(coin=COIN, quantity=perp["position"], mark=perp["price_usd"], confidence=perp["confidence"])
+
+
+def _option(option: Inputs) -> Option:
+    """An option with the feeds of its expiry."""
+    return Option(
+        coin=COIN,
+        quantity=option["amount"],
+        seconds=option["sec_to_expiry"],
+        strike=option["strike_usd"],
+        option_type=option["type"],
+        forward=option["forward_fixed_usd"] + option["forward_variable_usd"],
+        fixed_forward=option["forward_fixed_usd"],
+        rate=option["rate"],
+        vol=option["vol"],
+        confidence=option["vol_confidence"],
+        forward_confidence=option["forward_confidence"],
+        rate_confidence=option["rate_confidence"],
     )
-    return market.with_(mark=model_marks(market, discounted=discounted))
 
 
-def _after(seconds: float) -> np.datetime64:
-    """The time that is so many seconds ahead; what has expired expires now."""
-    return NOW + np.timedelta64(round(max(seconds, 0.0) * _MS), "ms")
-
-
-def _name(option: int) -> str:
-    return f"{COIN}-option-{option}"
-
-
-def book_of(account: Inputs, options: Sequence[Inputs], balances: Mapping[str, float]) -> Book:
-    """A book of one account; what is not held at all is left out."""
-    position = account["perp"]["position"]
-    held = [(_name(i), float(o["amount"])) for i, o in enumerate(options)] + ([(PERPETUAL, position)] if position else [])
-    amounts = {currency: amount for currency, amount in balances.items() if amount or currency == CASH}
-    return Book.of(
-        accounts={"account": [ACCOUNT]},
-        positions={
-            "account": [ACCOUNT] * len(held),
-            "instrument": [name for name, _ in held],
-            "quantity": np.array([quantity for _, quantity in held], dtype=np.float64),
-        },
-        balances={
-            "account": [ACCOUNT] * len(amounts),
-            "currency": list(amounts),
-            "amount": np.array(list(amounts.values()), dtype=np.float64),
-        },
-    )
+def _spot(account: Inputs) -> Spot:
+    return Spot(price=account["spot_price_usd"], confidence=account["spot_confidence"])
 
 
 def _cash(account: Inputs) -> float:
@@ -248,14 +194,6 @@ def _prepared(assessment: Assessment) -> PreparedPortfolio:
     return assessment.prepared
 
 
-def _net(assessment: Assessment) -> Outputs:
-    """Collateral less requirement."""
-    return {
-        "net_initial_margin_usd": float(assessment.available[0]),
-        "net_maintenance_margin_usd": float(assessment.excess[0]),
-    }
-
-
 def _charges(assessment: Assessment) -> Callable[[str], float]:
     """A charge of the account by name, before factors; its one unit may be missing where nothing is held."""
     columns = assessment.unit_columns()
@@ -264,7 +202,7 @@ def _charges(assessment: Assessment) -> Callable[[str], float]:
 
 def _scenarios(assessment: Assessment, n_scenarios: int) -> Outputs:
     """P&L of every scenario and the factors of every expiry."""
-    (pool,) = assessment.explain(ACCOUNT).pools
+    (pool,) = assessment.explain(vectors.ACCOUNT).pools
     if not pool.vectors:
         return {"scenario_pnl_usd": [0.0] * n_scenarios, "static_discounts_by_expiry": []}
     (unit,) = pool.vectors

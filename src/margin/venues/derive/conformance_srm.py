@@ -10,6 +10,7 @@ import numpy as np
 from margin.models.options import GivenOptionMargins
 from margin.models.standard import StandardModel
 from margin.venues.derive import vectors
+from margin.venues.derive.portfolio import SECONDS_A_DAY
 from margin.venues.derive.srm import DEPEG, PERPETUAL_ORACLE
 from margin.venues.derive.vectors import CASH, Inputs, Option, Outputs, Perpetual, Spot
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from margin.assessment import Assessment
 
 COIN = "COIN"  # stands for the base coin where a vector does not name it
-SECONDS_PER_DAY = np.timedelta64(1, "D") / np.timedelta64(1, "s")
 DAYS_PER_WEEK = np.timedelta64(1, "W") / np.timedelta64(1, "D")
 _WITHOUT = {"perp_conf_threshold": 0.0}  # a vector that gives no threshold has no such charge
 
@@ -132,7 +132,7 @@ def srm_isolated_option(inputs: Inputs) -> Outputs:
     option = Option(
         coin=COIN,
         quantity=inputs["amount"],
-        seconds=inputs["days_to_expiry"] * SECONDS_PER_DAY,
+        seconds=inputs["days_to_expiry"] * SECONDS_A_DAY,
         strike=inputs["strike_usd"],
         option_type=inputs["type"],
         forward=inputs["forward_usd"],
@@ -154,7 +154,7 @@ def _marked(coin: str, leg: Inputs, forward: float) -> Option:
     return Option(
         coin=coin,
         quantity=leg["amount"],
-        seconds=leg["weeks_to_expiry"] * DAYS_PER_WEEK * SECONDS_PER_DAY,
+        seconds=leg["weeks_to_expiry"] * DAYS_PER_WEEK * SECONDS_A_DAY,
         strike=leg["strike_usd"],
         option_type=leg["type"],
         forward=forward,
@@ -165,7 +165,7 @@ def _marked(coin: str, leg: Inputs, forward: float) -> Option:
 def _short_contracts(coin: str, contracts: float, forward: float) -> Option:
     """Stands for short options of which nothing is known but their number."""
     return Option(
-        coin=coin, quantity=-contracts, seconds=SECONDS_PER_DAY, strike=forward, option_type="call", forward=forward, mark=0.0
+        coin=coin, quantity=-contracts, seconds=SECONDS_A_DAY, strike=forward, option_type="call", forward=forward, mark=0.0
     )
 
 

@@ -9,7 +9,6 @@ from margin.models.expiry_netting import ExpiryNetting
 from margin.models.futures import FuturesMargin
 from margin.models.options import IndexShareMargin
 from margin.models.orders import IgnoredOrders, RefusedOrders
-from margin.models.rates import RateTable
 from margin.models.size_charges import SizeCharge
 from margin.models.size_shares import (
     SummedCharge,
@@ -23,6 +22,7 @@ from margin.models.size_shares import (
 from margin.models.standard import StandardModel
 from margin.params import Parameters
 from margin.pools import Collateral
+from margin.rates import RateTable
 
 PERPETUAL_ORACLE, OPTION_ORACLE, COLLATERAL_ORACLE, DEPEG = "perpetual_oracle", "option_oracle", "collateral_oracle", "depeg"
 
@@ -65,7 +65,7 @@ def srm_model(p: Parameters, *, ignore_orders: bool) -> StandardModel:
             SizeCharge(
                 PERPETUAL_ORACLE,
                 confidence_share(
-                    "perpetuals",
+                    "futures",
                     feeds=(index_confidence, mark_confidence),
                     threshold=of_market("perp_conf_threshold"),
                     factor=factor,
@@ -94,7 +94,7 @@ def srm_model(p: Parameters, *, ignore_orders: bool) -> StandardModel:
             SummedCharge(
                 DEPEG,
                 (
-                    SizeCharge("perpetuals", depeg_share("perpetuals", **depeg)),
+                    SizeCharge("futures", depeg_share("futures", **depeg)),
                     SizeCharge("options", depeg_share("options", **depeg), SHORT),
                 ),
             ),

@@ -27,6 +27,7 @@ Outputs = dict[str, Any]
 ACCOUNT = "account"
 CASH = "USDC"
 NOW = np.datetime64("2000-01-01T00:00:00", "ms")  # any instant: vectors give times as distances
+LEAST = 1e-150  # what a price of zero counts as: the prices of a market are above zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,29 +50,42 @@ class Option:
     strike: float
     option_type: str
     forward: float
+    fixed_forward: float = 0.0
+    rate: float = np.nan
     vol: float = 0.0
     mark: float | None = None
     confidence: float = 1.0
     forward_confidence: float = 1.0
+    rate_confidence: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
-    """Price of a coin in USD."""
+    """Price of a currency in USD."""
 
     price: float
     confidence: float = 1.0
 
 
 def market(
-    perpetuals: Sequence[Perpetual], options: Sequence[Option], spot: Mapping[str, Spot], *, stable: float = 1.0
+    perpetuals: Sequence[Perpetual],
+    options: Sequence[Option],
+    spot: Mapping[str, Spot],
+    *,
+    collateral: Mapping[str, Spot] | None = None,
+    stable: float = 1.0,
+    discounted: bool = False,
 ) -> Market:
-    """A market of perpetuals and options that settle in the cash asset; they are named by `instruments`."""
+    """A market of perpetuals and options that settle in the cash asset; they are named by `instruments`.
+
+    Collateral is what has a price and no derivatives.
+    """
     rows: list[Perpetual | Option] = [*perpetuals, *options]
     names = instruments(perpetuals, options)
     n, k = len(perpetuals), len(options)
     nothing = [np.nan] * n
-    priced = Market.of(
+    priced = {**spot, **(collateral or {})}
+    out = Market.of(
         time=NOW,
         instruments={
             "instrument": names,
@@ -82,30 +96,33 @@ def market(
             "settlement": [CASH] * len(rows),
             "contract_size": np.ones(len(rows)),
             "expiry": np.array([np.datetime64("NaT", "ms")] * n + [after(o.seconds) for o in options], dtype="datetime64[ms]"),
-            "strike": np.array(nothing + [o.strike for o in options], dtype=np.float64),
+            "strike": np.array(nothing + [max(o.strike, LEAST) for o in options], dtype=np.float64),
             "option_type": [None] * n + [o.option_type for o in options],
         },
         quotes={
             "instrument": names,
-            "mark": np.array([p.mark for p in perpetuals] + [o.mark or 0.0 for o in options], dtype=np.float64),
+            "mark": np.array([max(p.mark, LEAST) for p in perpetuals] + [o.mark or 0.0 for o in options], dtype=np.float64),
             "vol": np.array(nothing + [o.vol for o in options], dtype=np.float64),
-            "forward": np.array(nothing + [o.forward for o in options], dtype=np.float64),
+            "forward": np.array(nothing + [max(o.forward, LEAST) for o in options], dtype=np.float64),
+            "fixed_forward": np.array(nothing + [o.fixed_forward for o in options], dtype=np.float64),
+            "rate": np.array(nothing + [o.rate for o in options], dtype=np.float64),
             "confidence": np.array([row.confidence for row in rows], dtype=np.float64),
             "forward_confidence": np.array(nothing + [o.forward_confidence for o in options], dtype=np.float64),
+            "rate_confidence": np.array(nothing + [o.rate_confidence for o in options], dtype=np.float64),
         },
         indices={
             "index": [f"{coin}_USD" for coin in spot],
-            "price": np.array([s.price for s in spot.values()], dtype=np.float64),
+            "price": np.array([max(s.price, LEAST) for s in spot.values()], dtype=np.float64),
             "confidence": np.array([s.confidence for s in spot.values()], dtype=np.float64),
         },
         currencies={
-            "currency": [CASH, *spot],
-            "usd": np.array([stable, *(s.price for s in spot.values())], dtype=np.float64),
-            "confidence": np.array([1.0, *(s.confidence for s in spot.values())], dtype=np.float64),
+            "currency": [CASH, *priced],
+            "usd": np.array([stable, *(max(s.price, LEAST) for s in priced.values())], dtype=np.float64),
+            "confidence": np.array([1.0, *(s.confidence for s in priced.values())], dtype=np.float64),
         },
     )
     given = np.array([True] * n + [o.mark is not None for o in options], dtype=np.bool_)
-    return priced.with_(mark=np.where(given, priced.mark, model_marks(priced)))
+    return out.with_(mark=np.where(given, out.mark, model_marks(out, discounted=discounted)))
 
 
 def instruments(perpetuals: Sequence[Perpetual], options: Sequence[Option]) -> list[str]:

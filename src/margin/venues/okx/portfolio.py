@@ -8,44 +8,53 @@ from dataclasses import dataclass
 import numpy as np
 
 from margin.by_name import ByName
-from margin.errors import ParameterError
-from margin.models.charges import Charge, ExpiryDeltaCharge, price_adjusted_delta
+from margin.models.charges import Charge, ExpiryDeltaCharge, coin_delta
 from margin.models.collateral_lines import BorrowCharge
 from margin.models.combine import Factors
 from margin.models.depeg import DepegCharge, DepegTiers
 from margin.models.minimum_charges import DeltaOneCharge, OptionSlippageCharge, ScaledCharge
 from margin.models.portfolio import PortfolioModel
-from margin.models.rates import RateTable
 from margin.models.scenarios import ListedGrid
 from margin.models.shocks import (
     DOWN,
     DOWN_BY_FRACTION,
+    DOWN_BY_LARGER,
     SAME,
     UP,
     UP_BY_FRACTION,
+    UP_BY_LARGER,
     DeferredVolShock,
     TenorVolShock,
     UnchangedVol,
 )
 from margin.models.stress_charges import StressCharge, TermStructureCharge, TimeDecayCharge, UnknownCharge, YieldCurveCharge
+from margin.models.units import UNIT_SEPARATOR
 from margin.models.valuation import Valuation
 from margin.params import Parameters
+from margin.rates import RateTable
 
 GROUPS = ("btc_eth", "group2")
 OTHERS = "others"
 VOL_RULES = {
     "max_loss": (UP, UP_BY_FRACTION, SAME, DOWN, DOWN_BY_FRACTION),
+    "larger_shift": (UP_BY_LARGER, SAME, DOWN_BY_LARGER),
     "points": (UP, SAME, DOWN),
     "fraction": (UP_BY_FRACTION, SAME, DOWN_BY_FRACTION),
 }
 PAIRS = (("USDT", "USD"), ("USDT", "USDC"), ("USDC", "USD"))
 DOLLARS = {"USD", "USDT", "USDC"}
+"""Currencies whose equity is no position: MR9 is their risk, and it is one of contracts."""
 INDEX_MOVES = Valuation(moves="index")
+
+
+def coin_of(unit: str) -> str:
+    """The coin of a unit, whether units are merged or not."""
+    return unit.partition(UNIT_SEPARATOR)[0]
 
 
 @dataclass(frozen=True, slots=True)
 class _Coins:
-    """Parameters by coin: its own, else those of its group."""
+    """Parameters by unit: those of its coin, else of the coin's group."""
 
     p: Parameters
 
@@ -54,25 +63,26 @@ class _Coins:
         listed = (group for group in GROUPS if coin in self.p.texts(f"pm.group.{group}.coins"))
         return next(listed, OTHERS)
 
-    def name(self, coin: str, field: str) -> str:
-        """Full name of a parameter of a coin."""
+    def name(self, unit: str, field: str) -> str:
+        """Full name of a parameter of a unit."""
+        coin = coin_of(unit)
         own = f"pm.coin.{coin}.{field}"
         return own if own in self.p else f"pm.group.{self.group(coin)}.{field}"
 
     def of(self, field: str) -> ByName:
-        """A number by coin."""
-        return ByName(field, lambda coin: self.p.number(self.name(coin, field)))
+        """A number by unit."""
+        return ByName(field, lambda unit: self.p.number(self.name(unit, field)))
 
     def both_ways(self, field: str) -> Callable[[str], tuple[float, ...]]:
-        """Moves by coin, down and up, with no move between where there are several."""
-        return lambda coin: _both_ways(self.p.numbers(self.name(coin, field)))
+        """Moves by unit, down and up, with no move between where there are several."""
+        return lambda unit: _both_ways(self.p.numbers(self.name(unit, field)))
 
-    def tiers(self, coin: str) -> RateTable:
+    def tiers(self, unit: str) -> RateTable:
         """Incremental multipliers of the minimum charge."""
-        return RateTable.incremental(*(self.p.numbers(self.name(coin, f"mr7_{part}")) for part in ("bounds", "multipliers")))
+        return RateTable.incremental(*(self.p.numbers(self.name(unit, f"mr7_{part}")) for part in ("bounds", "multipliers")))
 
 
-def model(p: Parameters, *, vol_rule: str, close: str, interest: bool, option_basis: bool) -> PortfolioModel:
+def model(p: Parameters, *, vol_rule: str, close: str, interest: bool, option_basis: bool, merged: bool) -> PortfolioModel:
     """Unit MMR = max(max(MR1, MR2, MR6) + MR3 + MR4 + MR5 + MR9, MR7), IMR a multiple of it, debts (MR8) beside both.
 
     Parameters
@@ -86,6 +96,8 @@ def model(p: Parameters, *, vol_rule: str, close: str, interest: bool, option_ba
         Whether moves of the yield curve are charged (MR5).
     option_basis : bool
         Whether deltas of options count in the basis charge (MR4).
+    merged : bool
+        Whether a unit holds contracts of all settlement currencies.
     """
     coins = _Coins(p)
     multiplier = p.number("pm.imr_multiplier")
@@ -110,15 +122,16 @@ def model(p: Parameters, *, vol_rule: str, close: str, interest: bool, option_ba
                 priced_at="mark",
             ),
             *([_yield_curve(p)] if interest else []),
-            DepegCharge("depeg", PAIRS, _depeg_tiers(p)),
+            DepegCharge("depeg", PAIRS, lambda: _depeg_tiers(p)),
         ),
         minimum=ScaledCharge("minimum", (DeltaOneCharge("futures", coins.of("mr7_rate")), _slippage(p, close)), coins.tiers),
         initial=Factors(multiplier),
         order_sets=True,
         borrow=BorrowCharge("borrow", _borrow(p, "imr"), _borrow(p, "mmr")),
-        option_delta=price_adjusted_delta,
+        option_delta=coin_delta,
         collateral_unit=lambda currency: None if currency in DOLLARS else currency,
         hedging_only=True,
+        unit_by_settlement=not merged,
         leaf_by_settlement=False,
     )
 
@@ -144,12 +157,9 @@ def _yield_curve(p: Parameters) -> Charge:
     return YieldCurveCharge("yield_curve", tenors, level, slope, tuple((a, b) for a, b in p.rows("pm.mr5.moves")))
 
 
-def _depeg_tiers(p: Parameters) -> DepegTiers | ParameterError:
-    """Tiers of MR9, or what to say where there are none and something is to be charged."""
-    try:
-        return DepegTiers(p.numbers("pm.mr9.bounds"), p.numbers("pm.mr9.prices"), p.rows("pm.mr9.factors"))
-    except ParameterError as missing:
-        return missing
+def _depeg_tiers(p: Parameters) -> DepegTiers:
+    """Tiers of MR9."""
+    return DepegTiers(p.numbers("pm.mr9.bounds"), p.numbers("pm.mr9.prices"), p.rows("pm.mr9.factors"))
 
 
 def _slippage(p: Parameters, close: str) -> OptionSlippageCharge:
@@ -157,12 +167,12 @@ def _slippage(p: Parameters, close: str) -> OptionSlippageCharge:
     section = "pm.option"
     return OptionSlippageCharge(
         "options",
-        least=ByName("mr7_slip_min", lambda coin: p.number(f"{section}.{coin}.mr7_slip_min")),
+        least=ByName("mr7_slip_min", lambda unit: p.number(f"{section}.{coin_of(unit)}.mr7_slip_min")),
         per_delta=lambda: p.number(f"{section}.mr7_slip_per_delta"),
         close=(lambda: (p.number(f"{section}.mr7_close_fee"), p.number(f"{section}.mr7_close_cap")))
         if close == "fee"
         else (lambda: (p.number(f"{section}.mr7_close_fixed"), np.inf)),
-        delta=price_adjusted_delta,
+        delta=coin_delta,
     )
 
 

@@ -81,6 +81,12 @@ class RateTable:
         """Tiers on the whole amount whose rate is ``scale / leverage``."""
         return cls.whole(floor, [scale / x for x in leverage])
 
+    @classmethod
+    def steps(cls, floor: Sequence[float], value: Sequence[float]) -> RateTable:
+        """The value of the amount's tier, whatever the amount."""
+        zeros = (0.0,) * len(floor)
+        return cls(tuple(map(float, floor)), zeros, zeros, tuple(-float(x) for x in value))
+
     def requirement(self, amount: Array) -> Array:
         """Requirement of each amount >= 0."""
         return RateTables.of([self]).requirement(amount, np.zeros(len(amount), dtype=np.int32))
