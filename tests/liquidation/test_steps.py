@@ -294,22 +294,19 @@ order_share = 0.5
 [layer.auction]
 bidder_discount = 0.1
 """
-MODES = {"deribit": "cross_portfolio", "derive": "srm", "okx": "portfolio", "hyperliquid": "standard", "binance": "usdm_single"}
+MODES = {"deribit": "cross_portfolio", "derive": "srm", "okx": "portfolio"}
 
 
 @pytest.mark.parametrize(("venue", "mode"), MODES.items())
 def test_venues_procedures_need_what_is_not_published(venue, mode, tmp_path):
-    import importlib
-
-    made = importlib.import_module(f"margin.venues.{venue}.procedure").procedure
+    made = load_procedure(venue)
     file = tmp_path / "given.toml"
     file.write_text(GIVEN)
     found = made(mode, as_of="2026-06-01", params=(file,), accept=("official", "recorded", "third_party", "illustrative"))
     assert isinstance(found, Procedure)
     assert found.steps[0] == CancelOrders()
-    if venue != "hyperliquid":  # which publishes all of it
-        with pytest.raises(ParameterError, match=r"has no value"):
-            made(mode, as_of="2026-06-01")
+    with pytest.raises(ParameterError, match=r"has no value"):
+        made(mode, as_of="2026-06-01")
 
 
 def test_a_venue_without_a_procedure_is_refused():
