@@ -26,7 +26,7 @@ types: $(VENV)/dev.stamp
 
 check: $(VENV)/dev.stamp
 	$(BIN)/pytest -q
-	MARGIN_IMPL=python $(BIN)/pytest -q tests/models tests/pools tests/test_vectors_deribit.py tests/test_vectors_derive.py tests/test_vectors_okx.py
+	MARGIN_IMPL=python $(BIN)/pytest -q tests/models tests/pools tests/test_vectors_*.py
 
 bench: $(VENV)/dev.stamp ## kernels and the whole run beside their peers; ends in a table of ratios
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest bench --benchmark-only

@@ -26,7 +26,7 @@ Leaf = float | int | bool | str | tuple["Leaf", ...]
 
 _LARGEST = 1e300
 _HEAD = ("as_of", "status", "source")
-_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_KEY = re.compile(r"[A-Za-z0-9_:@-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def _leaves(path: str, where: str, name: str, section: Mapping[str, object], kin
     for key, value in section.items():
         inner = f"{name}.{key}"
         if not _KEY.fullmatch(key):
-            malformed(path, f"{where}.{name}.{key!r}", "a key consists of letters, digits, _ and -")
+            malformed(path, f"{where}.{name}.{key!r}", "a key consists of letters, digits, _, -, : and @")
         if isinstance(value, dict):
             yield from _leaves(path, where, inner, value, kinds)
         else:

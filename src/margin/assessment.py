@@ -115,7 +115,8 @@ class Assessment:
     Notes
     -----
     A pool is ``liquidation`` when its maintenance margin reaches its collateral value (and is not zero, or the collateral is
-    negative), else ``restricted`` when its initial margin exceeds it (or is not a number), else ``healthy``.
+    negative; under rules that say so, when it exceeds it), else ``restricted`` when its initial margin exceeds it (or is not a
+    number), else ``healthy``.
     """
 
     regime: Regime
@@ -168,6 +169,8 @@ class Assessment:
         """Position in `STATUSES` of each row."""
         r = self.results
         reached = r.maintenance >= r.maintenance_collateral
+        if self.regime.liquidates_at == "excess":
+            reached = r.maintenance > r.maintenance_collateral
         liquidation = reached & ((r.maintenance > 0) | (r.maintenance_collateral < 0))
         restricted = ~(r.initial <= r.initial_collateral)  # nan is not healthy
         return np.where(liquidation, 2, np.where(restricted, 1, 0)).astype(np.int8)

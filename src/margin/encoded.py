@@ -87,7 +87,9 @@ class Encoded:
         used = np.zeros(n + len(market.currencies), dtype=np.bool_)
         used[self.held] = True
         if in_usd:
-            held = np.unique(book.balances.currency[book.balances.amount != 0])
+            owned = book.balances
+            there = owned.amount != 0 if owned.loan is None else (owned.amount != 0) | (owned.loan != 0)
+            held = np.unique(owned.currency[there])
             used[n + self.currency_row[held]] = True
             used[n + market.settlement[self.held]] = True
             used[n + market.base[self.held[market.kind[self.held] == SPOT]]] = True
@@ -124,9 +126,12 @@ class Encoded:
         n_currencies = len(self.currencies)
         cell = (book.balances.account[balances] - first).astype(np.int64) * n_currencies
         cell += column[self.currency_row][book.balances.currency[balances]]
-        amount: NDArray[np.float64] = np.bincount(
-            cell, weights=book.balances.amount[balances], minlength=n_accounts * n_currencies
-        ).astype(np.float64, copy=False)
+        def by_cell(values: NDArray[np.float64]) -> NDArray[np.float64]:
+            total = np.bincount(cell, weights=values[balances], minlength=n_accounts * n_currencies)
+            return total.astype(np.float64, copy=False).reshape(n_accounts, n_currencies)
+
+        amount = by_cell(book.balances.amount)
+        loan = None if book.balances.loan is None else by_cell(book.balances.loan)
         has_balance = np.zeros(n_accounts * n_currencies, dtype=np.bool_)
         has_balance[cell] = True
         caps, collateral = book.balances.hedge_cap, book.balances.collateral
@@ -150,7 +155,8 @@ class Encoded:
             order_price=resting.price[orders],
             currencies=self.currencies,
             column=column,
-            balance=amount.reshape(n_accounts, n_currencies),
+            balance=amount if loan is None else amount - loan,
+            loan=loan,
             has_balance=has_balance.reshape(n_accounts, n_currencies),
             hedge_cap=hedge_cap,
             switched_off=None if switched_off is None else switched_off.reshape(n_accounts, n_currencies),

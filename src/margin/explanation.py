@@ -176,7 +176,8 @@ def _lines_of(lines: Lines, pool: int) -> Lines:
     here = slice(*np.searchsorted(lines.pool, (pool, pool + 1)))
     own = lines.take(np.arange(here.start, here.stop))
     isolated = None if lines.isolated is None else lines.isolated[pool : pool + 1]
-    return replace(own, pool=np.zeros(len(own), dtype=np.int32), n_pools=1, isolated=isolated)
+    loans = None if lines.loans is None else lines.loans.of_pool(pool)
+    return replace(own, pool=np.zeros(len(own), dtype=np.int32), n_pools=1, isolated=isolated, loans=loans)
 
 
 def _row_name(market: Market, row: int) -> str:

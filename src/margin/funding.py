@@ -42,6 +42,32 @@ class PremiumFunding:
         return min(max(premium / self.hours + self.interest, -self.cap), self.cap)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClampedInterestFunding:
+    """Funding rate of a period: the average premium, drawn towards an interest rate by no more than a clamp.
+
+    ``rate = premium + min(max(interest - premium, -clamp), clamp)``
+
+    Attributes
+    ----------
+    interest : float
+        Fraction a period.
+    clamp : float
+        Most by which the premium is moved, >= 0.
+    """
+
+    interest: float
+    clamp: float
+
+    def rate(self, premium: float) -> float:
+        """Fraction a period that a long position pays, negative where it receives."""
+        return premium + min(max(self.interest - premium, -self.clamp), self.clamp)
+
+    def hourly(self, premium: float, *, hours: float, cap: float) -> float:
+        """The rate of an hour of a period of so many hours, at most `cap` either way."""
+        return min(max(self.rate(premium) / hours, -cap), cap)
+
+
 def funding_received(position: float, *, rate: float, index: float, hours: float) -> float:
     """Funding that a position receives over a time, negative where it pays, in quote currency.
 

@@ -1,4 +1,4 @@
-"""Interest on borrowed cash: a rate that rises with utilisation, compounded continuously."""
+"""Interest on borrowed cash: a rate that rises with utilisation, compounded continuously, and shared with suppliers."""
 
 from __future__ import annotations
 
@@ -47,6 +47,20 @@ class KinkedRate:
         """Rate per year at a utilisation, which counts as 1 where it is above 1."""
         used = min(utilisation, 1.0)
         return self.minimum + self.slope * min(used, self.kink) + self.steep_slope * max(used - self.kink, 0.0)
+
+
+def supply_rate(borrow_rate: float, utilisation: float, *, retained: float) -> float:
+    """Yearly rate that suppliers receive: what borrowers pay, spread over all that is supplied, less the part retained.
+
+    Parameters
+    ----------
+    borrow_rate : float
+        Per year.
+    utilisation : float
+    retained : float
+        Fraction of the interest that suppliers do not get.
+    """
+    return borrow_rate * utilisation * (1.0 - retained)
 
 
 def interest_factor(rate: float, years: float) -> float:

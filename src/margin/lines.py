@@ -24,6 +24,32 @@ LEGS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Loans:
+    """What pools have borrowed, sorted by pool.
+
+    Attributes
+    ----------
+    pool, currency : ndarray of int32, shape (n_loans,)
+    amount : ndarray of float64, shape (n_loans,), currency units, > 0
+    """
+
+    pool: Codes
+    currency: Codes
+    amount: Array
+
+    @classmethod
+    def of(cls, loan: Array, currencies: Codes) -> Loans:
+        """Loans of pools 0, 1, ... by column, shape (n_pools, k); `currencies` is the code of each column."""
+        pool, column = np.nonzero(loan)
+        return cls(pool.astype(np.int32), currencies[column], loan[pool, column])
+
+    def of_pool(self, pool: int) -> Loans:
+        """Those of one pool, as pool 0."""
+        here = np.flatnonzero(self.pool == pool)
+        return Loans(np.zeros(len(here), dtype=np.int32), self.currency[here], self.amount[here])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Lines:
     """Net quantities by pool and row, sorted by pool and then by a model's rank of the rows.
 
@@ -44,6 +70,8 @@ class Lines:
     entry_value : ndarray of float64, shape (n_lines,), or None
         Value at the entry price in settlement currency, signed like the quantity; NaN for currencies. Known where there are
         isolated pools and the book gives entry prices.
+    loans : Loans or None
+        What pools of whole accounts have borrowed. None: nothing.
     """
 
     pool: Codes
@@ -54,6 +82,7 @@ class Lines:
     leverage: Array | None = None
     isolated: NDArray[np.bool_] | None = None
     entry_value: Array | None = None
+    loans: Loans | None = None
 
     def __len__(self) -> int:
         return len(self.pool)
@@ -65,6 +94,37 @@ class Lines:
             column = getattr(self, name)
             taken[name] = None if column is None else column[which]
         return replace(self, **taken)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SingleOrders:
+    """The orders that order lines add up, one entry each, sorted by line.
+
+    Attributes
+    ----------
+    line : ndarray of int64, shape (n_orders,)
+        Non-decreasing.
+    quantity : ndarray of float64, shape (n_orders,)
+        Contracts, buy > 0.
+    price : ndarray of float64, shape (n_orders,)
+    leverage : ndarray of float64, shape (n_orders,), or None
+        NaN where none is chosen.
+    """
+
+    line: Offsets
+    quantity: Array
+    price: Array
+    leverage: Array | None
+
+    def take(self, which: NDArray[Any], n_lines: int) -> SingleOrders:
+        """The orders of some of the lines."""
+        chosen = np.arange(n_lines)[which]
+        new = np.full(n_lines, -1, dtype=np.int64)
+        new[chosen] = np.arange(len(chosen))
+        kept = np.flatnonzero(new[self.line] >= 0)
+        kept = kept[np.argsort(new[self.line[kept]], kind="stable")]
+        leverage = None if self.leverage is None else self.leverage[kept]
+        return SingleOrders(new[self.line[kept]], self.quantity[kept], self.price[kept], leverage)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +145,10 @@ class OrderLines:
     leg : ndarray of int8, shape (n_lines,), or None
     leverage : ndarray of float64, shape (n_lines,), or None
         As in `Lines`.
+    single : SingleOrders or None
+        The orders one by one, for rules that need each price; None where they are not known.
+    beside : ndarray of float64, shape (n_lines,), or None
+        Contracts of the same instrument that the account holds in an isolated pool, which an order may reduce too.
     """
 
     pool: Codes
@@ -98,16 +162,20 @@ class OrderLines:
     protected: NDArray[np.bool_]
     leg: Legs | None = None
     leverage: Array | None = None
+    single: SingleOrders | None = None
+    beside: Array | None = None
 
     def __len__(self) -> int:
         return len(self.pool)
 
     def take(self, which: NDArray[Any]) -> OrderLines:
         """Some of the lines."""
-        taken: dict[str, Any] = {}
+        single = None if self.single is None else self.single.take(which, len(self))
+        taken: dict[str, Any] = {"single": single}
         for f in fields(self):
-            column = getattr(self, f.name)
-            taken[f.name] = None if column is None else column[which]
+            if f.name != "single":
+                column = getattr(self, f.name)
+                taken[f.name] = None if column is None else column[which]
         return OrderLines(**taken)
 
 
@@ -224,6 +292,9 @@ def group_orders(
         protected=(kind[first] % 2).astype(np.bool_),
         leg=None if leg is None else (kind[first] // 2).astype(np.int8),
         leverage=None if leverage is None else _lowest(leverage[order], first),
+        single=SingleOrders(
+            np.repeat(np.arange(len(first)), np.diff(start)), quantity, price, None if leverage is None else leverage[order]
+        ),
     )
 
 
@@ -240,23 +311,6 @@ def segments(lines: Lines, code: Codes) -> Segments:
     return Segments(start, lines.pool[first], of_line[first])
 
 
-def held(lines: Lines, orders: OrderLines, rank: Codes) -> Array:
-    """Quantity already held in the pool, row and leg of each order line, zero where nothing is held."""
-    at = locate(lines, orders, rank)
-    quantity = np.zeros(len(orders))
-    quantity[at >= 0] = lines.quantity[at[at >= 0]]
-    return quantity
-
-
-def locate(lines: Lines, orders: OrderLines, rank: Codes) -> Offsets:
-    """Line of the pool, row and leg of each order line, -1 where nothing is held."""
-    if not len(lines):
-        return np.full(len(orders), -1, dtype=np.int64)
-    keys, wanted = _keys(lines, rank), _keys(orders, rank)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, at, -1)
-
-
 def unprotected(orders: OrderLines) -> OrderLines:
     """Order lines with those under market maker protection added to the others."""
     if not orders.protected.any():
@@ -267,7 +321,8 @@ def unprotected(orders: OrderLines) -> OrderLines:
     sums: dict[str, Any] = {name: kernels.segment_sum(start, getattr(orders, name)) for name in names}
     first = orders.take(start[:-1])
     leverage = None if orders.leverage is None else _lowest(orders.leverage, start[:-1])
-    return replace(first, **sums, leverage=leverage, protected=np.zeros(len(first), dtype=np.bool_))
+    none = np.zeros(len(first), dtype=np.bool_)
+    return replace(first, **sums, leverage=leverage, protected=none, single=None)
 
 
 def order_by(lines: Lines | OrderLines, rank: Codes) -> Offsets:
@@ -278,7 +333,7 @@ def order_by(lines: Lines | OrderLines, rank: Codes) -> Offsets:
     return kernels.group(lines.pool, minor.astype(np.int32), int(lines.pool.max(initial=-1)) + 1)[1]
 
 
-def _keys(lines: Lines | OrderLines, rank: Codes) -> Offsets:
+def line_keys(lines: Lines | OrderLines, rank: Codes) -> Offsets:
     """One number for each (pool, rank, leg), ascending like the lines."""
     leg = 0 if lines.leg is None else lines.leg
     return (lines.pool.astype(np.int64) * len(rank) + rank[lines.row]) * LEGS + leg

@@ -229,6 +229,11 @@ class Parameters:
         """The statuses that occur among the resolved parameters."""
         return frozenset(value.status for value in self.values.values())
 
+    def provenance(self) -> dict[str, str]:
+        """Day, statuses and fingerprint: what a result says of the parameters behind it."""
+        statuses = ", ".join(sorted(self.statuses()))
+        return {"as_of": self.as_of.isoformat(), "statuses": statuses, "parameters": self.fingerprint()}
+
     def fingerprint(self) -> str:
         """SHA-256 in hex of the resolved names and values, whatever their dates, sources and files."""
         content = [[name, _plain(value.value)] for name, value in self.values.items()]

@@ -7,16 +7,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from margin.assessment import Assessment, Results
 from margin.book import Book
+from margin.borrowing import BorrowedMargin
 from margin.contracts import entry_value
 from margin.encoded import Encoded
+from margin.held import held_beside
 from margin.joined import JoinedPrepared, joined_results
-from margin.lines import Lines, OrderLines, group_lines, group_orders
+from margin.lines import Lines, Loans, OrderLines, group_lines, group_orders
 from margin.market import Market
 from margin.models.requirement import Model, Prepared
 from margin.models.split import SplitModel
@@ -47,6 +50,10 @@ class Regime:
     collateral : Collateral
     provenance : Mapping of str to str
         What the parameters are: date, statuses, fingerprint. Copied into results.
+    borrowing : BorrowedMargin or None
+        How the requirement of a pool changes where it would have to borrow; None where pools do not.
+    liquidates_at : {"equality", "excess"}
+        Whether a pool is liquidated when its maintenance margin reaches its collateral, or only when it exceeds it.
     overrides : Mapping of str to Regime
         Rules of single accounts that differ from these in their parameters, by account (integers as text).
 
@@ -60,6 +67,8 @@ class Regime:
     model: Model
     collateral: Collateral = field(default_factory=Collateral)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    borrowing: BorrowedMargin | None = None
+    liquidates_at: Literal["equality", "excess"] = "equality"
     overrides: Mapping[str, Regime] = field(default_factory=dict)
 
     def of(self, account: str | int) -> Regime:
@@ -195,6 +204,8 @@ class Regime:
             isolated=partition.isolated,
             entry_value=None if partition.isolated is None else _entry_values(encoded, positions, len(row)),
         )
+        if holdings.loan is not None and self.pool.in_usd:  # pools of whole accounts come first: account and pool are the same
+            lines = replace(lines, loans=Loans.of(holdings.loan, holdings.currencies))
         order_lines = group_orders(
             partition.order_pool,
             holdings.order_row,
@@ -206,12 +217,14 @@ class Regime:
             leg=holdings.order_leg,
             leverage=None if resting.leverage is None else resting.leverage[orders],
         )
-        return holdings, partition, lines, order_lines
+        return holdings, partition, lines, held_beside(order_lines, lines, partition.account)
 
     def _block(self, encoded: Encoded, prepared: Prepared, first: int, last: int) -> Results:
         holdings, partition, lines, orders = self.group(encoded, prepared, first, last)
         requirement = prepared.requirement(lines, orders)
         value = self.pool.value(holdings, partition, encoded.market, self.collateral)
+        if self.borrowing is not None:
+            requirement = self.borrowing.applied(requirement, value, partition)
         return Results.of(first, partition, value, requirement)
 
 

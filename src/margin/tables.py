@@ -244,6 +244,14 @@ _BALANCES = Table(
             rule="non_negative",
             nullable=True,
         ),
+        _optional(
+            "loan",
+            "number",
+            "borrowed, interest included, and not taken off the amount, where the rules margin loans on their own",
+            "currency units",
+            rule="non_negative",
+            nullable=True,
+        ),
     ),
     key=("account", "currency"),
 )

@@ -121,6 +121,8 @@ def _studies(folder: Path, closes: Closes, spans: Sequence[Span], *, ageing: boo
         made.append((partial(perpetuals, missing="dates"), window))
     for venue in with_recordings():
         recorded = recordings(venue)
+        if not hasattr(recorded, "daily_surfaces"):
+            continue  # no options are recorded of it
         indices, surfaces = recorded.daily_vol_index(folder), recorded.daily_surfaces(folder)
         for coin, levels in indices.items():
             made.append((partial(vol_index_study, coin, closes, levels, window, notional=GROSS, ageing=ageing), window))

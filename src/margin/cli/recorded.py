@@ -1,4 +1,4 @@
-"""`margin-engine recorded`: recorded markets of a venue, as snapshots and as a check of the engine's prices."""
+"""`margin-engine recorded`: recorded markets and accounts of a venue, as snapshots and as a check of the engine's prices."""
 
 from __future__ import annotations
 
@@ -19,6 +19,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 def with_recordings() -> list[str]:
     """Venues that come with readers of recorded markets."""
     return [name for name in venues.available() if importlib.util.find_spec(f"{venues.__name__}.{name}.recorded")]
+
+
+def _offered(venue: str, name: str, what: str) -> Callable[..., Any]:
+    """A function of a venue's readers, where the venue has it."""
+    function: Callable[..., Any] | None = getattr(recordings(venue), name, None)
+    if function is None:
+        message = f"no {what} are recorded of {venue}"
+        raise click.BadParameter(message, param_hint="--venue")
+    return function
 
 
 def _arguments(function: F) -> F:
@@ -55,19 +64,26 @@ def instants(folder: Path, venue: str) -> None:
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder for the snapshot.")
 def snapshot(folder: Path, venue: str, instant: str, output: Path) -> None:
     """Write one INSTANT of FOLDER as a snapshot, with a few example accounts."""
-    module = recordings(venue)
-    click.echo(module.render_chain(module.write_snapshot_of(folder, instant, output)))
+    written = _offered(venue, "write_snapshot_of", "instants")(folder, instant, output)
+    click.echo(recordings(venue).render_chain(written))
 
 
 @recorded.command("reprice", short_help="Reprice every recorded mark.")
 @_arguments
 def reprice(folder: Path, venue: str) -> None:
     """Reprice every recorded option from its recorded volatility and show how far it is from the recorded mark."""
-    click.echo(recordings(venue).render_reprice(folder))
+    click.echo(_offered(venue, "render_reprice", "option prices")(folder))
 
 
 @recorded.command("crash", short_help="The same accounts before and in a crash.")
 @_arguments
 def crash(folder: Path, venue: str) -> None:
     """Margin the same accounts before and in the crash that FOLDER records."""
-    click.echo(recordings(venue).render_crash(folder))
+    click.echo(_offered(venue, "render_crash", "option chains of a crash")(folder))
+
+
+@recorded.command("accounts", short_help="Margin recorded accounts, compare liquidation prices.")
+@_arguments
+def accounts(folder: Path, venue: str) -> None:
+    """Margin every recorded account of FOLDER, instant by instant, and compare liquidation prices with the recorded ones."""
+    click.echo(_offered(venue, "render_accounts", "accounts")(folder))

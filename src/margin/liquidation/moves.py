@@ -57,10 +57,9 @@ def of_instruments(lines: Lines, market: Market, *, index_follows: bool) -> Move
     """Each future and perpetual on its own: its mark and, if that follows, the index price that it shares with others."""
     held = np.flatnonzero(futures_of(lines, market))
     pool, row = lines.pool[held], lines.row[held]
-    problem, line = np.arange(len(held)), np.arange(len(held))
-    if index_follows:
-        problem, line = _pairs(pool.astype(np.int64) * len(market.indices) + market.index[row])
-    itself = (problem == line).astype(np.int8)
+    together = market.index[row] if index_follows else row  # legs of one instrument always move together
+    problem, line = _pairs(pool.astype(np.int64) * (len(market) + len(market.indices)) + together)
+    itself = (row[problem] == row[line]).astype(np.int8)
     return Moves(
         pool=pool,
         subject=row,

@@ -18,7 +18,7 @@ from margin.liquidation.moves import Moves, check_options, futures_of, of_instru
 from margin.liquidation.prices import SPAN, nearest_changes, powers
 from margin.models.requirement import Prepared
 from margin.models.standard import PreparedStandard
-from margin.pools import CrossPool, Holdings, IsolatedPool, Partition, SegregatedPool
+from margin.pools import CrossPool, Holdings, IsolatedPool, Partition, PartlyIsolated, SegregatedPool
 from margin.regime import Regime
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ def liquidation_prices(
     Parameters
     ----------
     assessment : Assessment
-        Of a regime with a standard model and an isolated, segregated or cross pool.
+        Of a regime with a standard model and an isolated, segregated or cross pool; segregated pools may have isolated positions
+        beside them.
     by : {"instrument", "underlying"}
         What moves: the mark of one future or perpetual (and its index price); or, by one common factor, the marks and index
         prices of all futures and perpetuals of a coin and, where pools count in one money, the USD price of the coin itself.
@@ -223,9 +224,15 @@ def _standard(regime: Regime, prepared: Prepared) -> PreparedStandard:
     if not isinstance(prepared, PreparedStandard):
         message = f"{regime.name}: liquidation prices are known for standard models, not for {type(regime.model).__name__}"
         raise ParameterError(message, name="model", scope=regime.name)
-    if not isinstance(regime.pool, CrossPool | SegregatedPool | IsolatedPool):
+    pool = regime.pool
+    shared = pool.shared if isinstance(pool, PartlyIsolated) and isinstance(pool.shared, SegregatedPool) else pool
+    if not isinstance(shared, CrossPool | SegregatedPool | IsolatedPool):
         message = f"{regime.name}: liquidation prices are known for isolated, segregated and cross pools, not for {regime.pool!r}"
         raise ParameterError(message, name="pool", scope=regime.name)
+    collateral = regime.collateral
+    if collateral.apart or collateral.tiers_in == "value" or collateral.debt_markup.values != 0.0:
+        message = f"{regime.name}: how collateral counts by value, marked up or in parts as a price moves is not known here"
+        raise ParameterError(message, name="collateral", scope=regime.name)
     counted = [name for name, factor in prepared.maintenance.items() if factor]
     if counted:
         message = f"{regime.name}: the charge {counted[0]!r} is part of the maintenance margin; how it moves is not known here"

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin import kernels
-from margin.lines import Lines, OrderLines, Segments, held, pool_sums, rank_rows, segments
+from margin.held import held
+from margin.lines import Lines, OrderLines, Segments, pool_sums, rank_rows, segments
 from margin.market import Market
 from margin.models.charges import Charge, PreparedCharge, Sensitivities, black_delta, deltas
 from margin.models.combine import Factors

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.book import LONG, NET
+from margin.book_rows import LONG, NET
 from margin.contracts import value_per_contract
 from margin.errors import DataError
-from margin.lines import Lines, OrderLines, locate, pool_sums, unprotected
+from margin.held import locate
+from margin.lines import Lines, OrderLines, pool_sums, unprotected
 from margin.market import SPOT, Market
 from margin.models.collateral_lines import BorrowCharge
 from margin.models.requirement import Requirement

@@ -64,7 +64,7 @@ class DiscountTiers:
 class Collateral:
     """How balances of several currencies count in one pool.
 
-    A positive amount counts after its haircut (or its discount tiers), a negative one in full.
+    A positive amount counts after its haircut (or its discount tiers), a negative one in full, or marked up.
 
     Attributes
     ----------
@@ -74,6 +74,14 @@ class Collateral:
         The same against the initial margin; None where it is `haircut` too.
     tiers : Mapping of str to DiscountTiers
         Currencies with incremental tiers, which then take the place of the haircuts.
+    initial_tiers : Mapping of str to DiscountTiers or None
+        The same against the initial margin; None where it is `tiers` too.
+    tiers_in : {"coin", "value"}
+        Whether tiers are over amounts of the currency or over what they are worth in the pool's money.
+    debt_markup : ByName
+        Fraction added to a negative amount, by currency.
+    apart : tuple of {"loans", "unrealised"}
+        What is discounted, or marked up, on its own instead of together with the balance of its currency.
     counts_option_value : bool or "short"
         Whether the market value of options is part of the collateral, or only of the equity; "short": that of short options is.
     priced_in : {"money", "usd"}
@@ -86,6 +94,10 @@ class Collateral:
     haircut: ByName = field(default_factory=lambda: ByName("haircut", 0.0))
     initial_haircut: ByName | None = None
     tiers: Mapping[str, DiscountTiers] = field(default_factory=dict)
+    initial_tiers: Mapping[str, DiscountTiers] | None = None
+    tiers_in: Literal["coin", "value"] = "coin"
+    debt_markup: ByName = field(default_factory=lambda: ByName("debt_markup", 0.0))
+    apart: tuple[Literal["loans", "unrealised"], ...] = ()
     counts_option_value: bool | Literal["short"] = True
     priced_in: Literal["money", "usd"] = "money"
     spot_orders: Literal["refused", "loss", "reserved"] = "refused"
@@ -106,24 +118,42 @@ class Collateral:
         """
         return self.tiers[currency] if currency in self.tiers else DiscountTiers((0.0,), (1.0 - self.haircut.of(currency),))
 
-    def discounted(self, amount: Array, currencies: Sequence[str], haircut: ByName) -> Array:
-        """Amounts after a haircut (or the tiers), in units of each currency.
+    def discounted(self, amount: Array, currencies: Sequence[str], worth: Array, *, initial: bool = False) -> Array:
+        """Amounts after haircut (or tiers) and markup, in units of each currency.
 
         Parameters
         ----------
         amount : ndarray of float64, shape (n_accounts, n_currencies)
         currencies : sequence of str, length n_currencies
-        haircut : ByName
+        worth : ndarray of float64, shape (n_currencies,)
+            Pool's money per unit.
+        initial : bool
+            Against the initial margin, where that has haircuts of its own.
 
         Raises
         ------
         ParameterError
             If a currency that somebody holds has no haircut.
         """
+        haircut = self.initial_haircut if initial and self.initial_haircut is not None else self.haircut
+        tiers = self.initial_tiers if initial and self.initial_tiers is not None else self.tiers
         counted = amount.copy()
         for c in np.flatnonzero((amount > 0).any(axis=0)):
             column, name = amount[:, c], currencies[int(c)]
             positive = np.maximum(column, 0.0)
-            kept = self.tiers[name].value(positive) if name in self.tiers else positive * (1.0 - haircut.of(name))
+            if name not in tiers:
+                kept = positive * (1.0 - haircut.of(name))
+            elif self.tiers_in == "coin":
+                kept = tiers[name].value(positive)
+            else:
+                kept = tiers[name].value(positive * worth[c]) / worth[c]
             counted[:, c] = np.where(column > 0, kept, column)
+        for c in np.flatnonzero((amount < 0).any(axis=0)):
+            column = amount[:, c]
+            counted[:, c] = np.where(column < 0, column * (1.0 + self.debt_markup.of(currencies[int(c)])), counted[:, c])
         return counted
+
+    @property
+    def initial_differs(self) -> bool:
+        """Whether collateral counts differently against the initial margin."""
+        return self.initial_haircut is not None or self.initial_tiers is not None

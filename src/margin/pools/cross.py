@@ -9,7 +9,6 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.by_name import ByName
 from margin.market import Market
 from margin.pools.collateral import Collateral
 from margin.pools.holdings import MONEY, Holdings, Partition, PoolValue
@@ -49,10 +48,10 @@ class CrossPool:
         unrealised = holdings.by_currency(holdings.unrealised, market)
         option_value = holdings.by_currency(holdings.option_value, market)
         worth = market.usd[holdings.currencies]
-        maintenance = self._collateral(holdings, market, collateral, collateral.haircut)
+        maintenance = self._collateral(holdings, market, collateral, unrealised, initial=False)
         initial = maintenance
-        if collateral.initial_haircut is not None:
-            initial = self._collateral(holdings, market, collateral, collateral.initial_haircut)
+        if collateral.initial_differs:
+            initial = self._collateral(holdings, market, collateral, unrealised, initial=True)
         return PoolValue(
             equity=_sum(holdings.balance + unrealised + option_value, worth),
             initial_collateral=initial,
@@ -67,16 +66,20 @@ class CrossPool:
         names = [market.currencies[c] for c in holdings.currencies]
         return worth if collateral.priced_in == "money" else _at_usd_price(worth, names, market)
 
-    def _collateral(self, holdings: Holdings, market: Market, collateral: Collateral, haircut: ByName) -> Array:
+    def _collateral(
+        self, holdings: Holdings, market: Market, collateral: Collateral, unrealised: Array, *, initial: bool
+    ) -> Array:
         """Discounted equity of all currencies, less what open spot orders would lose of it, shape (n_accounts,)."""
         names = [market.currencies[c] for c in holdings.currencies]
-        priced = self.prices(holdings, market, collateral)
+        worth, priced = market.usd[holdings.currencies], self.prices(holdings, market, collateral)
 
         def worth_of(amount: Array, account: NDArray[np.int32]) -> Array:
-            return _sum(collateral.discounted(holdings.as_collateral(amount, account), names, haircut), priced)
+            return _sum(collateral.discounted(holdings.as_collateral(amount, account), names, worth, initial=initial), priced)
 
         equity = counted_equity(holdings, market, collateral)
-        total = worth_of(equity, np.arange(holdings.n_accounts, dtype=np.int32))
+        every = np.arange(holdings.n_accounts, dtype=np.int32)
+        first, *alone = (worth_of(part, every) for part in _parts(equity, unrealised, holdings.loan, collateral))
+        total = sum(alone, first)
         if collateral.spot_orders == "loss":
             total = total - spot_losses(holdings, market, equity, worth_of)
         return total
@@ -86,6 +89,13 @@ def counted_equity(holdings: Holdings, market: Market, collateral: Collateral) -
     """Equity of each account and currency as far as it is collateral, before haircuts, shape (n_accounts, k)."""
     counted = holdings.unrealised + collateral.counted_options(holdings.option_value)
     return holdings.balance + holdings.by_currency(counted, market)
+
+
+def _parts(counted: Array, unrealised: Array, loan: Array | None, collateral: Collateral) -> list[Array]:
+    """What is discounted together and what on its own, by currency; the parts add up to what counts."""
+    alone = [-loan] if "loans" in collateral.apart and loan is not None else []
+    alone += [unrealised] if "unrealised" in collateral.apart else []
+    return [counted - sum(alone), *alone] if alone else [counted]
 
 
 def _at_usd_price(worth: Array, names: Sequence[str], market: Market) -> Array:

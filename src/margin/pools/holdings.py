@@ -42,6 +42,9 @@ class Holdings:
     column : ndarray of int32, shape (n_currencies,)
         Column of each currency of the market, -1 where it has none.
     balance : ndarray of float64, shape (n_accounts, k)
+        Less what is borrowed.
+    loan : ndarray of float64, shape (n_accounts, k), or None
+        What is borrowed, >= 0. None: there are no loans.
     has_balance : ndarray of bool, shape (n_accounts, k)
     hedge_cap : ndarray of float64, shape (n_accounts, k), or None
         Most of a positive equity that stands in the risk unit of its coin; nan where there is no limit.
@@ -64,6 +67,7 @@ class Holdings:
     currencies: Codes
     column: Codes
     balance: Array
+    loan: Array | None
     has_balance: Flags
     hedge_cap: Array | None = None
     switched_off: Flags | None = None

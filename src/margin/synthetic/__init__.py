@@ -22,8 +22,9 @@ from margin.synthetic.book import COLLATERAL, MEAN_POSITIONS, Holdings, holdings
 from margin.synthetic.market import Columns, Listing, listing
 from margin.synthetic.market import tables as market_tables
 from margin.synthetic.overlay import overlay
+from margin.synthetic.retail import perpetuals, retail_holdings, retail_overlay
 
-__all__ = ["Exchange", "exchange"]
+__all__ = ["Exchange", "exchange", "retail"]
 
 PARAMETERS = "params.toml"
 
@@ -97,6 +98,7 @@ class Exchange:
                 "instrument": Coded(h.position_instrument, instruments),
                 "quantity": h.position_quantity,
                 "entry_price": h.position_entry,
+                **({} if h.position_leverage is None else {"leverage": h.position_leverage}),
             },
             "balances": {
                 "account": Coded(h.balance_account, self.accounts),
@@ -154,3 +156,29 @@ def exchange(
     mean = MEAN_POSITIONS if positions is None else positions / accounts
     names = Ids.of([f"acct-{number:07d}" for number in range(accounts)])
     return Exchange(at, overlay(), listed, names, holdings(listed, accounts=accounts, mean=mean, seed=seed))
+
+
+def retail(accounts: int = 100_000, *, seed: int = 0, time: object = "2026-02-15T08:00:00Z") -> Exchange:
+    """Make the usual retail book: 1 to 5 linear perpetuals an account, one cash balance, leverage chosen, no orders.
+
+    Parameters
+    ----------
+    accounts : int
+        Number of accounts, >= 1.
+    seed : int
+        >= 0.
+    time : datetime, datetime64, ISO 8601 string or epoch milliseconds
+        The instant, UTC.
+
+    Raises
+    ------
+    ValueError
+        If `accounts` is too small, or `seed` negative.
+    """
+    if accounts < 1 or seed < 0:
+        message = f"accounts={accounts}, seed={seed}: at least 1 and 0"
+        raise ValueError(message)
+    at = instant(time)
+    listed = perpetuals(listing(at, 0))
+    names = Ids.of([f"acct-{number:07d}" for number in range(accounts)])
+    return Exchange(at, retail_overlay(), listed, names, retail_holdings(listed, accounts=accounts, seed=seed))

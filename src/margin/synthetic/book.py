@@ -9,6 +9,7 @@ Accounts are drawn in blocks, each from its own random stream, so that temporari
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
@@ -101,6 +102,17 @@ class Holdings:
     balance_account: Codes
     balance_currency: Codes
     balance_amount: Array
+    position_leverage: Array | None = None
+
+    @classmethod
+    def concatenated(cls, parts: list[Holdings]) -> Holdings:
+        """Holdings of blocks of accounts behind each other."""
+
+        def joined(name: str) -> Any:
+            columns = [getattr(part, name) for part in parts]
+            return None if columns[0] is None else np.concatenate(columns)
+
+        return cls(**{f.name: joined(f.name) for f in fields(cls)})
 
 
 def holdings(listed: Listing, *, accounts: int, mean: float, seed: int) -> Holdings:
@@ -119,7 +131,7 @@ def holdings(listed: Listing, *, accounts: int, mean: float, seed: int) -> Holdi
     for number, first in enumerate(range(0, accounts, BLOCK)):
         rng = Generator(PCG64(SeedSequence(seed, spawn_key=(number,))))
         parts.append(draw.block(rng, first, min(BLOCK, accounts - first)))
-    return Holdings(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Holdings)))
+    return Holdings.concatenated(parts)
 
 
 class _Draw:

@@ -6,7 +6,7 @@ have linear perpetuals, the first of them linear options too. Names follow the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -100,6 +100,10 @@ class Listing:
 
     def __len__(self) -> int:
         return len(self.name)
+
+    def take(self, which: NDArray[np.bool_]) -> Listing:
+        """Some of the instruments."""
+        return Listing(**{f.name: getattr(self, f.name)[which] for f in fields(self)})
 
     @property
     def option(self) -> NDArray[np.bool_]:

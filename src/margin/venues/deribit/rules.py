@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import as_file, files
 from typing import Literal
 
 import numpy as np
@@ -36,6 +35,7 @@ from margin.params import ACCEPTED, Day, Parameters
 from margin.pools import Collateral, CrossPool, SegregatedPool
 from margin.rates import RateTable
 from margin.regime import Regime, with_overrides
+from margin.venues.presets import check_mode, load_parameters
 
 MODES = ("segregated_standard", "cross_standard", "segregated_portfolio", "cross_portfolio")
 
@@ -72,8 +72,7 @@ def parameters(
     ParameterError
         If a file is malformed.
     """
-    with as_file(files(__package__) / "params") as folder:
-        return Parameters.load(*sorted(folder.glob("*.toml")), *params, as_of=as_of, accept=accept)
+    return load_parameters(__package__, as_of=as_of, params=params, accept=accept)
 
 
 def regime(
@@ -104,9 +103,7 @@ def regime(
         If there is no such mode, or a parameter that every book needs has no value. Parameters of single pairs and currencies
         are asked for when a book that needs them is assessed.
     """
-    if mode not in MODES:
-        message = f"no mode {mode!r}; available: {', '.join(MODES)}"
-        raise ParameterError(message, name="mode", scope="arguments")
+    check_mode(mode, MODES)
     resolved = parameters(as_of, params=params, accept=accept)
     return with_overrides(resolved, lambda p: compose(mode, p, options or Options()))
 
@@ -125,11 +122,7 @@ def compose(mode: str, p: Parameters, options: Options) -> Regime:
             initial_haircut=None if options.haircut_on == "both" else haircut,
             counts_option_value=portfolio,
         ),
-        provenance={
-            "as_of": p.as_of.isoformat(),
-            "statuses": ", ".join(sorted(p.statuses())),
-            "parameters": p.fingerprint(),
-        },
+        provenance=p.provenance(),
     )
 
 

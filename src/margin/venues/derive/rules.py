@@ -8,16 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Literal
 
-from margin.errors import ParameterError
 from margin.models.order_charges import RefusedOrderCharge
 from margin.params import ACCEPTED, Day, Parameters
 from margin.pools import Collateral, CrossPool
 from margin.regime import Regime, with_overrides
 from margin.venues.derive.portfolio import pm1_model, pm2_collateral, pm2_model
 from margin.venues.derive.srm import srm_collateral, srm_model
+from margin.venues.presets import check_mode, load_parameters
 
 if TYPE_CHECKING:
     from margin.models.requirement import Model
@@ -60,10 +59,8 @@ def parameters(
     ParameterError
         If a file is malformed.
     """
-    documented = options is not None and options.source == "documentation"
-    with as_file(files(__package__) / "params") as folder:
-        shipped = sorted(folder.glob("*.toml")) + (sorted(folder.glob("documented/*.toml")) if documented else [])
-        return Parameters.load(*shipped, *params, as_of=as_of, accept=accept)
+    documented = ("documented",) if options is not None and options.source == "documentation" else ()
+    return load_parameters(__package__, as_of=as_of, params=params, accept=accept, folders=documented)
 
 
 def regime(
@@ -94,9 +91,7 @@ def regime(
         If there is no such mode, or a parameter that every book needs has no value. Parameters of single currencies and markets
         are asked for when a book that needs them is assessed.
     """
-    if mode not in MODES:
-        message = f"no mode {mode!r}; available: {', '.join(MODES)}"
-        raise ParameterError(message, name="mode", scope="arguments")
+    check_mode(mode, MODES)
     resolved = parameters(as_of, params=params, accept=accept, options=options)
     return with_overrides(resolved, lambda p: compose(mode, p, options or Options()))
 
@@ -109,11 +104,7 @@ def compose(mode: str, p: Parameters, options: Options) -> Regime:
         pool=CrossPool(money=p.text("general.cash")),
         model=model,
         collateral=collateral,
-        provenance={
-            "as_of": p.as_of.isoformat(),
-            "statuses": ", ".join(sorted(p.statuses())),
-            "parameters": p.fingerprint(),
-        },
+        provenance=p.provenance(),
     )
 
 

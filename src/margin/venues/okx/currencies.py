@@ -41,7 +41,7 @@ def currency_figures(regime: Regime, book: Book, market: Market) -> dict[str, An
     equity = counted_equity(holdings, encoded.market, regime.collateral)
     names = [encoded.market.currencies[c] for c in holdings.currencies]
     counted = holdings.as_collateral(equity, np.arange(n, dtype=np.int32))
-    kept = regime.collateral.discounted(counted, names, regime.collateral.haircut)
+    kept = regime.collateral.discounted(counted, names, encoded.market.usd[holdings.currencies])
     discounted = kept * np.where(kept == 0, 0.0, pool.prices(holdings, encoded.market, regime.collateral))
     account, column = np.nonzero(holdings.uses_currency(encoded.market) | (equity != 0))
     cell = account, column

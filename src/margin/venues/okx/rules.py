@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import as_file, files
 from typing import Literal
 
 from margin.errors import ParameterError
@@ -18,6 +17,7 @@ from margin.params import ACCEPTED, Day, Parameters
 from margin.pools import Collateral, CrossPool, PartlyIsolated, Pool, SegregatedPool
 from margin.regime import Regime, with_overrides
 from margin.venues.okx import portfolio, standard
+from margin.venues.presets import check_mode, load_parameters
 
 MODES = ("spot", "futures", "multi_currency", "portfolio")
 
@@ -87,8 +87,7 @@ def parameters(
     ParameterError
         If a file is malformed.
     """
-    with as_file(files(__package__) / "params") as folder:
-        return Parameters.load(*sorted(folder.glob("*.toml")), *params, as_of=as_of, accept=accept)
+    return load_parameters(__package__, as_of=as_of, params=params, accept=accept)
 
 
 def regime(
@@ -119,9 +118,7 @@ def regime(
         If there is no such mode, or a parameter that every book needs has no value. Parameters of single coins and currencies
         are asked for when a book that needs them is assessed.
     """
-    if mode not in MODES:
-        message = f"no mode {mode!r}; available: {', '.join(MODES)}"
-        raise ParameterError(message, name="mode", scope="arguments")
+    check_mode(mode, MODES)
     resolved = parameters(as_of, params=params, accept=accept)
     return with_overrides(resolved, lambda p: compose(mode, p, options or Options()))
 
@@ -134,11 +131,7 @@ def compose(mode: str, p: Parameters, options: Options) -> Regime:
         pool=pool,
         model=model,
         collateral=collateral,
-        provenance={
-            "as_of": p.as_of.isoformat(),
-            "statuses": ", ".join(sorted(p.statuses())),
-            "parameters": p.fingerprint(),
-        },
+        provenance=p.provenance(),
     )
 
 
