@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from importlib.resources import as_file, files
 from typing import Literal
 
 from margin.by_name import ByName
@@ -19,6 +18,8 @@ from margin.liquidation.procedure import Procedure, Step
 from margin.liquidation.state import FUND
 from margin.liquidation.steps import CancelOrders, CloseInParts, Fee
 from margin.params import ACCEPTED, Day, Parameters
+from margin.venues.deribit.rules import MODES
+from margin.venues.presets import check_mode, load_parameters
 
 INVERSE_QUOTE = "USD"
 
@@ -31,10 +32,10 @@ def procedure(
     Raises
     ------
     ParameterError
-        If a parameter that every account needs has no value; fees of single pairs are asked for when they are traded.
+        If there is no such mode, or a parameter that every account needs has no value; fees of single pairs are asked for when they are traded.
     """
-    with as_file(files(__package__) / "params") as folder:
-        p = Parameters.load(folder / "fees.toml", folder / "liquidation.toml", *params, as_of=as_of, accept=accept)
+    check_mode(mode, MODES)
+    p = load_parameters(__package__, as_of=as_of, params=params, accept=accept)
     fee = Fee(
         futures=ByName("liquidation_fee_future", _fee(p, "liquidation_fee_future")),
         options=ByName("liquidation_fee_option", _fee(p, "liquidation_fee_option")),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from importlib.resources import as_file, files
 
 from margin.liquidation.auction import PriceDecay
 from margin.liquidation.auction_step import DutchAuction
@@ -15,7 +14,9 @@ from margin.liquidation.backstops import SocialiseLoss
 from margin.liquidation.procedure import Procedure
 from margin.liquidation.state import FUND
 from margin.liquidation.steps import CancelOrders
-from margin.params import ACCEPTED, Day, Parameters
+from margin.params import ACCEPTED, Day
+from margin.venues.derive.rules import MODES
+from margin.venues.presets import check_mode, load_parameters
 
 
 def procedure(
@@ -26,10 +27,10 @@ def procedure(
     Raises
     ------
     ParameterError
-        If a parameter has no value.
+        If there is no such mode, or a parameter has no value.
     """
-    with as_file(files(__package__) / "params") as folder:
-        p = Parameters.load(folder / "liquidation.toml", *params, as_of=as_of, accept=accept)
+    check_mode(mode, MODES)
+    p = load_parameters(__package__, as_of=as_of, params=params, accept=accept)
     auction = DutchAuction(
         decay=PriceDecay(
             start=p.number("auction.starting_mtm_fraction"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from importlib.resources import as_file, files
 
 from margin.by_name import ByName
 from margin.liquidation.backstops import CoverDeficit, FundRule, TakeOver, When
@@ -15,6 +14,8 @@ from margin.liquidation.procedure import Procedure, Step
 from margin.liquidation.state import FUND
 from margin.liquidation.steps import CancelOrders, CutByTiers, Fee, Ladder, OffsetLegs
 from margin.params import ACCEPTED, Day, Parameters
+from margin.venues.okx.rules import MODES
+from margin.venues.presets import check_mode, load_parameters
 
 
 def procedure(
@@ -27,10 +28,10 @@ def procedure(
     Raises
     ------
     ParameterError
-        If a parameter that every account needs has no value; tiers are asked for when a position is cut.
+        If there is no such mode, or a parameter that every account needs has no value; tiers are asked for when a position is cut.
     """
-    with as_file(files(__package__) / "params") as folder:
-        p = Parameters.load(folder / "liquidation.toml", *params, as_of=as_of, accept=accept)
+    check_mode(mode, MODES)
+    p = load_parameters(__package__, as_of=as_of, params=params, accept=accept)
     fee = Fee(
         futures=ByName("taker_fee", p.number("liquidation.taker_fee")),
         options=ByName("option_taker_fee", p.number("liquidation.option_taker_fee")),
