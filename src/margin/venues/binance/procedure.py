@@ -28,7 +28,8 @@ def procedure(
     Raises
     ------
     ParameterError
-        If there is no such mode, or a parameter that every account needs has no value; fees are asked for when a pair is traded.
+        If there is no such mode, or a parameter that every account needs has no value;
+        fees are asked for when a pair is traded.
     """
     check_mode(mode, LIQUIDATED)
     p = load_parameters(__package__, as_of=as_of, params=params, accept=accept)

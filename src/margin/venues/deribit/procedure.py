@@ -32,7 +32,8 @@ def procedure(
     Raises
     ------
     ParameterError
-        If there is no such mode, or a parameter that every account needs has no value; fees of single pairs are asked for when they are traded.
+        If there is no such mode, or a parameter that every account needs has no value;
+        fees of single pairs are asked for when they are traded.
     """
     check_mode(mode, MODES)
     p = load_parameters(__package__, as_of=as_of, params=params, accept=accept)

@@ -28,7 +28,8 @@ def procedure(
     Raises
     ------
     ParameterError
-        If there is no such mode, or a parameter that every account needs has no value; tiers are asked for when a position is cut.
+        If there is no such mode, or a parameter that every account needs has no value;
+        tiers are asked for when a position is cut.
     """
     check_mode(mode, MODES)
     p = load_parameters(__package__, as_of=as_of, params=params, accept=accept)
