@@ -22,6 +22,7 @@ from margin.cli.params import params
 from margin.cli.recorded import recorded
 from margin.cli.report import report
 from margin.cli.run import run
+from margin.cli.simulate import simulate
 from margin.cli.synthetic import synthetic
 from margin.cli.verify import verify
 from margin.cli.what_if import what_if
@@ -130,6 +131,7 @@ COMMANDS = (
     compare,
     impact,
     liquidation_prices,
+    simulate,
     params,
     verify,
     synthetic,

@@ -21,6 +21,9 @@ source = "synthetic exchange"
 
 STABLE_HAIRCUT = {"USDT": 0.02, "USDE": 0.05}
 
+LIQUIDATION = {"round_share": 0.25, "hedge_share": 1.0, "collateral_penalty": 0.01}
+FEE_FUTURE, FEE_OPTION = 0.0075, 0.002
+
 # Values the venues' files give; the overlay must not replace them.
 KNOWN_RATES = ("BTC_USDC", "SOL_USDC")
 KNOWN_CURRENCIES = ("BTC", "ETH")
@@ -49,6 +52,8 @@ def overlay() -> str:
         {f"pair.{coin.name}_{QUOTE}": _pair(coin) for coin in COINS}
         | {f"currency.{coin.name}": _currency(coin) for coin in COINS if coin.name not in KNOWN_CURRENCIES}
         | stable
+        | {f"currency.{coin.name}": {"liquidation_fee_option": FEE_OPTION} for coin in LARGE}
+        | {"liquidation": dict(LIQUIDATION)}
         | {f"pm.option.{coin.name}": {"mr7_slip_min": 0.02} for coin in SMALL if coin.options}
         | {f"borrow.{name}": _borrow(name) for name in worth()}
     )
@@ -72,6 +77,8 @@ def _pair(coin: Coin) -> dict[str, object]:
         "delta_total_liq_shock_threshold": 20_000_000 if coin in LARGE else 2_000_000,
         "max_delta_shock": 0.1,
         "m_inc": _slope(coin),
+        "liquidation_fee_future": FEE_FUTURE,
+        "liquidation_fee_option": FEE_OPTION,
     }
     if f"{coin.name}_{QUOTE}" not in KNOWN_RATES:
         values |= {"base_im": round(reach / 8, 4), "base_mm": round(reach / 16, 4), "slope": _slope(coin)}

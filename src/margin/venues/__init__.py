@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 from typing import TYPE_CHECKING
 
 from margin.errors import ParameterError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
-__all__ = ["available", "load"]
+    from margin.liquidation.procedure import Procedure
+
+__all__ = ["available", "load", "load_procedure"]
 
 
 def available() -> tuple[str, ...]:
@@ -37,3 +41,25 @@ def load(name: str) -> ModuleType:
         message = f"no venue {name!r}; available: {known}"
         raise ParameterError(message, name="venue", scope="arguments")
     return importlib.import_module(f"{__name__}.{name}")
+
+
+def load_procedure(name: str) -> Callable[..., Procedure]:
+    """How a venue liquidates: a function of the account mode that makes a `Procedure` with the parameters of a day.
+
+    Parameters
+    ----------
+    name : str
+        One of `available`.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such venue, or nothing here says how it liquidates.
+    """
+    load(name)
+    module = f"{__name__}.{name}.procedure"
+    if importlib.util.find_spec(module) is None:
+        message = f"nothing here says how {name} liquidates; a procedure of your own can be composed in Python"
+        raise ParameterError(message, name="venue", scope="arguments")
+    procedure: Callable[..., Procedure] = importlib.import_module(module).procedure
+    return procedure

@@ -28,7 +28,7 @@ def pm2_account(inputs: Inputs) -> Outputs:
     held = {f"collateral-{i}": c for i, c in enumerate(inputs["collaterals"]) if c["amount"]}
     fields = ("mm_haircut", "im_haircut_extra", "risk_cancelling")
     haircuts = {f"collateral.{name}.{field}": c[field] for name, c in held.items() for field in fields}
-    regime = _regime("pm2_eth", haircuts | _flat(inputs["params"]))
+    regime = regime_of("pm2_eth", haircuts | _flat(inputs["params"]))
     feeds = {e["sec_to_expiry"]: e for e in inputs["expiries"]}
     quoted = [feeds[o["sec_to_expiry"]] | o | {"vol": o["mark_vol"]} for o in inputs["options"]]
     quoted += [_unheld(e) for sec, e in feeds.items() if sec not in {o["sec_to_expiry"] for o in quoted}]
@@ -64,7 +64,7 @@ def pm2_account(inputs: Inputs) -> Outputs:
 
 def pm1_account(inputs: Inputs) -> Outputs:
     """Net margins and components of a PM1 account."""
-    regime = _regime("pm1_eth", inputs["params"])
+    regime = regime_of("pm1_eth", inputs["params"])
     feeds = {e["sec_to_expiry"]: e for e in inputs["expiries"]}
     sure = _vol_confidences(inputs["options"])
     options = [_option(feeds[o["sec_to_expiry"]] | o | {"vol_confidence": sure[o["sec_to_expiry"]]}) for o in inputs["options"]]
@@ -77,7 +77,7 @@ def pm1_account(inputs: Inputs) -> Outputs:
 def pm1_components(inputs: Inputs) -> Outputs:
     """Marks, value and contingencies of the documented PM1 example: a call and a put, one confidence for all feeds."""
     names = ("option_percent", "conf_margin", "im_factor", "peg_loss_threshold", "peg_loss_factor")
-    regime = _regime("pm1_eth", {name: inputs[name] for name in names})
+    regime = regime_of("pm1_eth", {name: inputs[name] for name in names})
     confidence = inputs["lowest_confidence"]
     options = [_option(_quoted(inputs, rate=0.0, confidence=confidence) | o) for o in inputs["options"]]
     spot = Spot(price=inputs["spot_price_usd"], confidence=confidence)
@@ -102,7 +102,7 @@ def _pm1_outputs(assessment: Assessment) -> Outputs:
 def pm2_option_marks(inputs: Inputs) -> Outputs:
     """Discounted marks of a call and a put, the markup of negative values and its cap."""
     names = ("short_rate_mult", "short_rate_add", "short_base_static_discount")
-    regime = _regime("pm2_eth", {name: inputs[name] for name in names})
+    regime = regime_of("pm2_eth", {name: inputs[name] for name in names})
     assert isinstance(regime.model, PortfolioModel)
     assert regime.model.fold is not None
     assert regime.model.fold.negative is not None
@@ -150,7 +150,7 @@ def _flat(params: Inputs) -> dict[str, Any]:
     }
 
 
-def _regime(mode: str, given: Inputs) -> Regime:
+def regime_of(mode: str, given: Inputs) -> Regime:
     """A manager with some of its parameters as a vector gives them."""
     section = f"{mode.removesuffix('_eth')}.{COIN}"
     overrides = {f"{section}.{name}": value for name, value in given.items()}
