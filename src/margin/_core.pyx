@@ -48,6 +48,10 @@ cdef extern from "kernels.h":
             double *total,
         ) noexcept nogil
         double (*lowest)(int64_t n_scenarios, const double *profit, const double *relief, int32_t *scenario) noexcept nogil
+        double (*combine_lowest)(
+            int64_t n_lines, const int32_t *row, const double *quantity, const double *table, int64_t width,
+            int64_t n_scenarios, const double *relief, double *total, int32_t *scenario,
+        ) noexcept nogil
         void (*tail)(
             int64_t n_scenarios, const double *profit, const double *weight, double mass, double limit, double deviations,
             void *scratch, double *losses, int32_t *scenarios,
@@ -391,6 +395,7 @@ cdef inline void _combine(
     """P&L under each scenario of the segment of lines from start[0] to start[1]."""
     _chosen.combine(start[1] - start[0], row + start[0], quantity + start[0], table, width, total)
 
+
 def stress(start, unit, row, quantity, table, relief, n_scenarios):  # IN x 6
     """Worst loss of each group over the scenarios (a loss is positive, never below 0), and the scenario that gives it.
 
@@ -420,8 +425,10 @@ def stress(start, unit, row, quantity, table, relief, n_scenarios):  # IN x 6
     cdef double lowest
     with nogil:
         for g in range(n):
-            _combine(&bounds[g], &rows[0], &held[0], &pnl[0, 0], width, &total[0])
-            lowest = _chosen.lowest(count, &total[0], &relieved[units[g], 0], &scenario[g])
+            lowest = _chosen.combine_lowest(
+                bounds[g + 1] - bounds[g], &rows[0] + bounds[g], &held[0] + bounds[g], &pnl[0, 0], width, count,
+                &relieved[units[g], 0], &total[0], &scenario[g],
+            )
             worst[g] = 0.0 if lowest >= 0 else -lowest
             if bounds[g] == bounds[g + 1]:
                 scenario[g] = -1

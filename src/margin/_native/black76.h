@@ -37,7 +37,7 @@ typedef struct {
 KERNEL_INLINE double deviation_of(double years, double vol)
 {
     const double deviation = (vol <= 0.0 ? 0.0 : vol) * sqrt(years <= 0.0 ? 0.0 : years);
-    return (years <= 0.0) | (vol <= 0.0) | (deviation < SMALLEST) ? 0.0 : deviation;
+    return ((years <= 0.0) | (vol <= 0.0) | (deviation < SMALLEST)) ? 0.0 : deviation;
 }
 
 KERNEL_INLINE double inverse_of(double deviation)
@@ -72,7 +72,7 @@ KERNEL_INLINE valuation value_option(double forward, double strike, double ratio
 
     /* N(-|d1|): d1 is e1 if the call is out of the money, otherwise -e2 */
     const double tail = forward > strike ? density * ratio * mills2 : density * mills1;
-    const double d1_sign = (forward > strike) | (e1 > 0.0) ? 1.0 : -1.0;
+    const double d1_sign = ((forward > strike) | (e1 > 0.0)) ? 1.0 : -1.0;
     const double smooth = sign * (d1_sign == sign ? 1.0 - tail : tail);
     const double step = gain < 0.0 ? 0.0 : gain > 0.0 ? sign : gain == 0.0 ? 0.5 * sign : gain;
     const int settled = (deviation == 0.0) | ((lo == 0.0) & (deviation == deviation));

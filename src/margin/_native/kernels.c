@@ -9,4 +9,4 @@
 #define NAME(isa) QUOTE(isa)
 
 extern const margin_kernels TABLE(KERNEL_ISA);
-const margin_kernels TABLE(KERNEL_ISA) = {NAME(KERNEL_ISA), black76, black76_grid, combine, fold, lowest, tail};
+const margin_kernels TABLE(KERNEL_ISA) = {NAME(KERNEL_ISA), black76, black76_grid, combine, fold, lowest, combine_lowest, tail};

@@ -50,6 +50,10 @@ typedef struct {
     /* Lowest of profit[s] + relief[s] and the first s that has it; nan if there is one. */
     double (*lowest)(int64_t n_scenarios, const double *profit, const double *relief, int32_t *scenario);
 
+    /* The two in one, which keeps the sums in registers; total is scratch of the padded width. */
+    double (*combine_lowest)(int64_t n_lines, const int32_t *row, const double *quantity, const double *table, int64_t width,
+                             int64_t n_scenarios, const double *relief, double *total, int32_t *scenario);
+
     /* Value-at-risk, expected shortfall and worst loss of weighted scenarios, and the scenarios of the first and the last.
      * mass is the weight of the tail, limit the most weight that counts as inside it, deviations those of a normal loss there, a
      * guess; scratch has 16 bytes for each scenario. */
