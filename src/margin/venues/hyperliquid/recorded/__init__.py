@@ -4,7 +4,7 @@
 - `accounts(folder, instant)`: one instant as accounts, with the count of what was left out.
 - `write_snapshot_of(folder, instant, out)`: the same, written as a snapshot with its margin tables.
 - `agreement(folder)`: liquidation prices computed here against the recorded ones; `render_accounts(folder)` shows it.
-- `crash_standings(folder)`: the accounts before the crash of February 2026 carried along its marks; `render_crash(folder)` shows it.
+- `crash_standings(folder)`: the accounts before the crash of February 2026, carried along its marks; `render_crash(folder)`.
 """
 
 from margin.venues.hyperliquid.recorded.compare import Agreement, agreement, render_accounts, render_chain, render_list

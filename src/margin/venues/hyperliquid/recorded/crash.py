@@ -30,7 +30,7 @@ SHOWN_COIN = "BTC"
 
 HEAD = (
     *("instant", SHOWN_COIN, "no mark", "equity", "initial", "maintenance", "call", "liquidation", "so far"),
-    *("pools", "notional", "equity", "missing"),
+    *("pools", "their notional", "their equity", "missing"),
 )
 
 
@@ -212,8 +212,7 @@ def render_crash(folder: str | Path | Recording) -> str:
         "recorded), at the marks recorded then and later. Nobody trades, adds money, pays funding or is liquidated; margin\n"
         "tables are those of the first instant. No mark: positions whose coin has none at the instant; they keep the last one.\n"
         "Call: accounts with a pool whose initial margin exceeds its equity, none in liquidation. So far: accounts with a pool\n"
-        "in liquidation now or before. Notional, equity: of the pools in liquidation. Missing: what pools below zero lack.\n"
-        "Million USDC."
+        "in liquidation now or before. Pools: in liquidation. Missing: what pools below zero lack. Million USDC."
     )
     parts = ["\n".join([about, *(f"Left out: {count} {reason}." for reason, count in found.left_out.items())])]
     titles = ("cross (collateral as recorded)", "isolated (equity split over positions by maintenance margin)")
