@@ -78,8 +78,8 @@ def reprice(folder: Path, venue: str) -> None:
 @recorded.command("crash", short_help="The same accounts before and in a crash.")
 @_arguments
 def crash(folder: Path, venue: str) -> None:
-    """Margin the same accounts before and in the crash that FOLDER records."""
-    click.echo(_offered(venue, "render_crash", "option chains of a crash")(folder))
+    """Margin the same accounts at the instants of the crash that FOLDER records: requirements, equity, calls, liquidations."""
+    click.echo(_offered(venue, "render_crash", "instants of a crash")(folder))
 
 
 @recorded.command("accounts", short_help="Margin recorded accounts, compare liquidation prices.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +127,7 @@ def crash_comparison(folder: str | Path | Recording) -> tuple[Comparison, ...]:
     recording = Recording.read(folder)
     calm, crash = chain(recording, CALM).market(), chain(recording, CRASH).market()
     common = frozenset(map(str, calm.instruments)) & frozenset(map(str, crash.instruments))
-    book = _book(calm, common)
+    book = Book.of(positions=held(calm, common))
     found = []
     for mode, currency in SHOWN:
         rules = regime(mode, as_of=PARAMETERS_OF)
@@ -135,9 +136,10 @@ def crash_comparison(folder: str | Path | Recording) -> tuple[Comparison, ...]:
     return tuple(found)
 
 
-def render_crash(folder: str | Path | Recording) -> str:
+def render_comparison(folder: str | Path | Recording) -> str:
     """Positions and whole accounts before and in the crash, as text."""
-    found = crash_comparison(folder)
+    recording = Recording.read(folder)
+    found = crash_comparison(recording)
     head = (
         f"Initial margin of the same positions at {CALM} (calm) and {CRASH} (crash).\n"
         f"Positions are sized at the calm instant ({', '.join(f'{SIZE[c]:g} {c}' for c in COINS)} a leg, options of {EXPIRY}), "
@@ -147,15 +149,15 @@ def render_crash(folder: str | Path | Recording) -> str:
     for mode, currency in SHOWN:
         rows = [(c.account, number(_short(c.calm)), number(_short(c.crash)), f"{c.ratio:.2f}") for c in found if c.mode == mode]
         parts.append(f"{mode}, in {currency}\n" + table(("account", "calm", "crash", "ratio"), rows))
-    return "\n\n".join([*parts, render_accounts(folder)])
+    return "\n\n".join([*parts, render_accounts(recording)])
 
 
 def _short(value: float) -> float:
     return float(f"{value:.5g}")
 
 
-def _book(calm: Market, common: frozenset[str]) -> Book:
-    """The example accounts of both coins in contracts."""
+def held(calm: Market, common: frozenset[str]) -> dict[str, list[Any]]:
+    """Positions of the example accounts of both coins, in contracts of `common` and sized at the calm market."""
     names = {str(name): i for i, name in enumerate(calm.instruments)}
     rows = []
     for coin in COINS:
@@ -167,7 +169,7 @@ def _book(calm: Market, common: frozenset[str]) -> Book:
                 size = calm.contract_size[i] / (calm.mark[i] if in_quote else 1.0)
                 rows.append((f"{coin} {account}", name, coins / float(size)))
     accounts, instruments, quantities = ([row[k] for row in rows] for k in range(3))
-    return Book.of(positions={"account": accounts, "instrument": instruments, "quantity": quantities})
+    return {"account": accounts, "instrument": instruments, "quantity": quantities}
 
 
 def _margins(columns: Mapping[str, object]) -> dict[str, float]:
