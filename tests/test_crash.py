@@ -11,7 +11,9 @@ from click.testing import CliRunner
 
 from margin.cli.app import application
 from margin.errors import DataError
+from margin.market import Market
 from margin.venues.deribit import recorded as chains
+from margin.venues.deribit.recorded.crash import Contracts
 from margin.venues.deribit.recorded.crash_path import COVER, render_path
 from margin.venues.hyperliquid import recorded as accounts
 
@@ -41,6 +43,19 @@ def test_option_books_along_the_recorded_chains(shared_data: Path) -> None:
 def test_days_without_an_instant_are_refused(shared_data: Path) -> None:
     with pytest.raises(DataError, match="no recorded instant from 2026-03-01"):
         chains.crash_paths(shared_data, first="2026-03-01", last="2026-03-02")
+
+
+def test_a_chain_without_the_expiry_is_refused() -> None:
+    perpetual = {"instrument": ["BTC-PERPETUAL"], "kind": ["perpetual"], "contract": ["inverse"], "base": ["BTC"]}
+    market = Market.of(
+        time="2026-02-04T04:24:00Z",
+        instruments={**perpetual, "quote": ["USD"], "settlement": ["BTC"], "contract_size": [10.0]},
+        indices={"index": ["BTC_USD"], "price": [76_515.0]},
+        quotes={"instrument": ["BTC-PERPETUAL"], "mark": [76_500.0]},
+        currencies={"currency": ["BTC"], "usd": [76_515.0]},
+    )
+    with pytest.raises(DataError, match="no put of BTC that expires on 27MAR26 is recorded at every instant"):
+        Contracts(market, "BTC", frozenset({"BTC-PERPETUAL"})).option(-1, 0.25)
 
 
 def test_accounts_along_the_recorded_marks(shared_data: Path) -> None:

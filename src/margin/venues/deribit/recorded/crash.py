@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin.book import Book
+from margin.errors import DataError
 from margin.market import FUTURE, PERPETUAL, Market
 from margin.models.charges import black_delta
 from margin.text import number, table
@@ -60,7 +61,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contracts:
-    """Contracts of one coin that exist at both instants, seen at the calm one."""
+    """Contracts of one coin that exist at every instant, seen at the first."""
 
     market: Market
     coin: str
@@ -76,6 +77,14 @@ class Contracts:
             for i, name in enumerate(names)
             if name.startswith(prefix) and self.market.option_sign[i] == sign and name in self.common
         ]
+        if not choice:
+            kind = "call" if sign > 0 else "put"
+            raise DataError(
+                f"no {kind} of {self.coin} that expires on {EXPIRY} is recorded at every instant",
+                table="instruments",
+                column="instrument",
+                hint="Take a folder or days with chains of that expiry.",
+            )
         return str(names[min(choice, key=lambda i: abs(deltas[i] - delta))])
 
     def delta(self, legs: Legs) -> float:
