@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin import kernels
-from margin.book import Balances, Book, Positions
+from margin.book import Balances, Book, Orders, Positions
 from margin.ids import Ids
 from margin.regime import Regime
 
@@ -110,11 +110,7 @@ def with_positions(variants: Variants, instruments: Ids, added: Positions) -> Va
     columns: dict[str, Any] = {"account": np.append(old.account, added.account).astype(np.int32)}
     columns["instrument"] = np.append(at[old.instrument], added.instrument).astype(np.int32)
     columns["quantity"] = np.append(old.quantity, added.quantity)
-    for name, empty in blank.items():
-        parts = [getattr(rows, name) for rows in (old, added)]
-        if any(part is not None for part in parts):
-            filled = [np.full(len(r), empty) if part is None else part for part, r in zip(parts, (old, added), strict=True)]
-            columns[name] = np.concatenate(filled)
+    columns.update(_filled(blank, old, added))
     if added.entry_price is not None and (old.entry_price is not None or not len(old)):
         before = np.zeros(0) if old.entry_price is None else old.entry_price
         columns["entry_price"] = np.append(before, added.entry_price)
@@ -123,6 +119,36 @@ def with_positions(variants: Variants, instruments: Ids, added: Positions) -> Va
     return replace(
         variants, book=replace(book, instruments=instruments, positions=Positions(**columns), orders=orders), position=position
     )
+
+
+def with_orders(variants: Variants, instruments: Ids, added: Orders, code: Codes) -> Variants:
+    """More orders, one for each of the first variants in turn.
+
+    `instruments` are all that occur, and `code` gives the place in them of each instrument of `added`. Columns that one side lacks
+    are filled with what means none.
+    """
+    book, old, n = variants.book, variants.book.orders, len(added)
+    at = book.instruments.lookup(instruments)
+    blank = {"leverage": np.nan, "leg": np.int8(0)}
+    columns: dict[str, Any] = {"account": np.append(old.account, np.arange(n)).astype(np.int32)}
+    columns["instrument"] = np.append(at[old.instrument], code[added.instrument]).astype(np.int32)
+    for name in ("quantity", "price", "mmp"):
+        columns[name] = np.append(getattr(old, name), getattr(added, name))
+    columns.update(_filled(blank, old, added))
+    positions = replace(book.positions, instrument=at[book.positions.instrument].astype(np.int32))
+    changed = replace(book, instruments=instruments, positions=positions, orders=Orders(**columns))
+    return replace(variants, book=changed, order=np.append(variants.order, np.full(n, -1, dtype=np.int64)))
+
+
+def _filled(blank: Mapping[str, Any], old: Any, added: Any) -> dict[str, Array]:
+    """Optional columns of rows behind each other; what one side lacks is blank, what both lack is left out."""
+    columns = {}
+    for name, empty in blank.items():
+        parts = [getattr(rows, name) for rows in (old, added)]
+        if any(part is not None for part in parts):
+            filled = [np.full(len(r), empty) if part is None else part for part, r in zip(parts, (old, added), strict=True)]
+            columns[name] = np.concatenate(filled)
+    return columns
 
 
 def _copies(account: Codes, source: Codes, n: int) -> tuple[Rows, Codes]:

@@ -33,6 +33,13 @@ SHOWN = 50
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Table of candidate trades, Parquet or CSV: instrument, quantity, optional price, candidate, side.",
 )
+@click.option(
+    "--order",
+    "orders",
+    multiple=True,
+    metavar="INSTRUMENT:QUANTITY@PRICE",
+    help="An order: may the account place it? May be given several times, each is checked alone.",
+)
 @click.option("--cure", "to_cure", is_flag=True, help="Find the smallest trades that end the shortfall.")
 @click.option(
     "--requirement", type=click.Choice(["initial", "maintenance"]), default="initial", show_default=True, help="For --cure."
@@ -44,26 +51,30 @@ def what_if(
     written: Sequence[str],
     together: bool,
     file: Path | None,
+    orders: Sequence[str],
     to_cure: bool,
     requirement: Any,
     as_json: bool,
     output: Path | None,
     **regime: Any,
 ) -> None:
-    """Show the margins of one ACCOUNT of SNAPSHOT before and after trades, or the smallest trades that cure its shortfall.
+    """Show one ACCOUNT of SNAPSHOT before and after trades, whether it may place orders, or what cures its shortfall.
 
     \b
     Example:
       margin-engine what-if demo/snapshot acct-0000001 --trade BTC-PERPETUAL:-1000 --venue deribit --mode cross_portfolio
+      margin-engine what-if demo/snapshot acct-0000001 --order BTC-PERPETUAL:1000@70000 --venue deribit --mode cross_portfolio
       margin-engine what-if demo/snapshot acct-0000001 --cure --venue deribit --mode cross_portfolio
     """
     from margin import io
     from margin.analysis.cure import cure
+    from margin.analysis.order_check import check_orders
     from margin.analysis.what_if import what_if as after_trades
 
-    if to_cure + bool(file) + bool(written) != 1:
-        raise click.UsageError("give one of --trade, --trades and --cure")
-    trades = None if to_cure else _read(file) if file is not None else _parsed(written, together=together)
+    if to_cure + bool(file) + bool(written) + bool(orders) != 1:
+        raise click.UsageError("give one of --trade, --trades, --order and --cure")
+    placed = _parsed(orders, option="--order", together=False)
+    trades = _read(file) if file is not None else _parsed(written, option="--trade", together=together)
     loaded = io.read_snapshot(snapshot)
     key = options.account_key(loaded.book, account)
     rules = options.regime_of(snapshot, **regime)(loaded.market)
@@ -77,6 +88,11 @@ def what_if(
             click.echo(cures.title)
         return
     book = loaded.book.select([key])
+    if orders:
+        del placed["candidate"]
+        checked = check_orders(rules, book, loaded.market, {"account": [key] * len(orders), **placed})
+        show(checked.title, checked.columns(), as_json=as_json, output=output, rows=SHOWN, full=True)
+        return
     found = after_trades(rules, book, loaded.market, trades, account=key)
     columns = found.columns()
     if file is None and not together:
@@ -86,8 +102,8 @@ def what_if(
     show(found.title, columns, as_json=as_json, output=output, rows=SHOWN, full=True)
 
 
-def _parsed(written: Sequence[str], *, together: bool) -> dict[str, list[Any]]:
-    """Trades as they are written on the command line, as a table."""
+def _parsed(written: Sequence[str], *, option: str, together: bool) -> dict[str, list[Any]]:
+    """Trades or orders as they are written on the command line, as a table; an order needs a price."""
     table: dict[str, list[Any]] = {"instrument": [], "quantity": [], "price": [], "candidate": []}
     for number, text in enumerate(written):
         instrument, colon, rest = text.rpartition(":")
@@ -96,9 +112,9 @@ def _parsed(written: Sequence[str], *, together: bool) -> dict[str, list[Any]]:
             amounts = float(quantity), float(price) if at else None
         except ValueError:
             colon = ""
-        if not colon or not instrument:
-            message = f"{text!r} is not INSTRUMENT:QUANTITY or INSTRUMENT:QUANTITY@PRICE"
-            raise click.BadParameter(message, param_hint="--trade")
+        if not colon or not instrument or (option == "--order" and not at):
+            forms = "INSTRUMENT:QUANTITY@PRICE" if option == "--order" else "INSTRUMENT:QUANTITY or INSTRUMENT:QUANTITY@PRICE"
+            raise click.BadParameter(f"{text!r} is not {forms}", param_hint=option)
         table["instrument"].append(instrument)
         table["quantity"].append(amounts[0])
         table["price"].append(amounts[1])
