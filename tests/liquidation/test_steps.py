@@ -375,3 +375,9 @@ def test_closed_isolated_positions_free_what_is_left_and_the_fund_bears_what_is_
     assert cash(state, 0) == 10.0
     assert cash(state, 1) == pytest.approx(20.0 + 2000.0 - loss)
     assert cash(state, state.n + FUND) == pytest.approx(5000.0 + 1000.0 - loss)
+
+
+def test_loans_are_refused_by_name():
+    owed = Book.of(balances={"account": ["a"], "currency": ["USDC"], "amount": [10.0], "loan": [5.0]})
+    with pytest.raises(DataError, match=r"balances.*loan.*liquidation of loans is not simulated"):
+        State.of(owed, books.market())

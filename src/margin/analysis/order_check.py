@@ -74,8 +74,7 @@ def check_orders(
     """Say of each order, alone beside those that rest, whether the account may place it.
 
     An order is admitted if every pool of the account then covers its initial margin with orders, or lacks it already and lacks no
-    more than before: the change of the collateral is at least that of the initial margin, which OKX calls delta verification and
-    applies in its multi-currency and portfolio modes.
+    more than before, which is called delta verification: the change of the collateral is at least that of the initial margin.
 
     Parameters
     ----------

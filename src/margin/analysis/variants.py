@@ -124,8 +124,8 @@ def with_positions(variants: Variants, instruments: Ids, added: Positions) -> Va
 def with_orders(variants: Variants, instruments: Ids, added: Orders, code: Codes) -> Variants:
     """More orders, one for each of the first variants in turn.
 
-    `instruments` are all that occur, and `code` gives the place in them of each instrument of `added`. Columns that one side lacks
-    are filled with what means none.
+    `instruments` are all that occur, and `code` gives the place in them of each instrument of `added`. Columns that one side
+    lacks are filled with what means none.
     """
     book, old, n = variants.book, variants.book.orders, len(added)
     at = book.instruments.lookup(instruments)

@@ -11,8 +11,6 @@ import click
 from margin import venues
 from margin.book import Book
 from margin.errors import DataError
-from margin.liquidation.procedure import Procedure
-from margin.market import Market
 from margin.params import ACCEPTED, STATUSES
 from margin.venues.named import NamedRegime
 
@@ -107,32 +105,12 @@ def regime_of(
     if mode not in modes:
         message = f"{venue} has no mode {mode!r}; choose from {', '.join(modes)}"
         raise click.BadParameter(message, param_hint="--mode")
-    own, accepted = _sources(snapshot, files, accept)
-    if len(own) > len(files) and not quiet:
-        click.echo(f"using the snapshot's own parameters, {own[0]}", err=True)
-    params = tuple(str(path.resolve()) for path in own)
-    return NamedRegime(venue=venue, mode=mode, as_of=as_of, params=params, accept=accepted)
-
-
-def procedure_of(
-    snapshot: Path,
-    market: Market,
-    *,
-    venue: str,
-    mode: str,
-    as_of: str | None,
-    files: Sequence[Path],
-    accept: Sequence[str],
-) -> Procedure:
-    """The liquidation procedure that the options describe; parameters are found as for the regime."""
-    own, accepted = _sources(snapshot, files, accept)
-    day = as_of or str(market.time.astype("datetime64[D]"))
-    return venues.load_procedure(venue)(mode, as_of=day, params=own, accept=accepted)
-
-
-def _sources(snapshot: Path, files: Sequence[Path], accept: Sequence[str]) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """Parameter files, the snapshot's own first, and the statuses to take."""
     own = snapshot / SNAPSHOT_PARAMS
+    accepted = tuple(accept) or ACCEPTED
     if own.is_file():
-        return (own, *files), tuple(accept) or STATUSES
-    return tuple(files), tuple(accept) or ACCEPTED
+        files = (own, *files)
+        accepted = tuple(accept) or STATUSES
+        if not quiet:
+            click.echo(f"using the snapshot's own parameters, {own}", err=True)
+    params = tuple(str(path.resolve()) for path in files)
+    return NamedRegime(venue=venue, mode=mode, as_of=as_of, params=params, accept=accepted)

@@ -88,8 +88,8 @@ def simulate(snapshot: FilePath, venue: str, mode: str, output: FilePath | None,
     rules = {"venue": venue, "mode": mode, **{name: given.pop(name) for name in ("as_of", "files", "accept")}}
     loaded = io.read_snapshot(snapshot)
     path = _path(loaded.market, given)
-    regime = options.regime_of(snapshot, **rules)(loaded.market)
-    procedure = options.procedure_of(snapshot, loaded.market, **rules)
+    named = options.regime_of(snapshot, **rules)
+    regime, procedure = named(loaded.market), named.procedure(loaded.market)
     with progress() as show:
         result = run(
             loaded.book,

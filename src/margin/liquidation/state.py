@@ -121,8 +121,10 @@ class State:
         Raises
         ------
         DataError
-            If the book or the house names an instrument or a currency that the market lacks.
+            If the book or the house names an instrument or a currency that the market lacks, or somebody has a loan beside a
+            balance.
         """
+        _refuse_loans(book)
         encoded = Encoded.of(book, market, spot_orders=True)
         n, k = len(book.accounts), len(market.currencies)
         held, p = book.positions, len(book.positions)
@@ -287,3 +289,20 @@ def _code(currency: str, market: Market) -> int:
         problem = f"the house holds {currency}, which is not in the market"
         raise DataError(problem, table="currencies", column="currency", value=currency, hint="Add it to the market's currencies.")
     return market.currencies.index(currency)
+
+
+def _refuse_loans(book: Book) -> None:
+    """No step repays a loan, so a book with loans would be liquidated wrongly."""
+    own = book.balances
+    rows = np.flatnonzero(own.loan) if own.loan is not None else np.zeros(0, dtype=np.int64)
+    if len(rows):
+        row = int(rows[0])
+        raise DataError(
+            "liquidation of loans is not simulated",
+            table="balances",
+            column="loan",
+            row=row,
+            key={"account": book.accounts[int(own.account[row])], "currency": book.currencies[int(own.currency[row])]},
+            count=len(rows),
+            hint="Take the loan off the amount, or leave the account out.",
+        )

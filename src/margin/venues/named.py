@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from margin import venues
 from margin.errors import DataError, ParameterError
 from margin.market import Market
 from margin.params import ACCEPTED
 from margin.regime import Regime
+
+if TYPE_CHECKING:
+    from margin.liquidation.procedure import Procedure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,11 @@ class NamedRegime:
         as_of = self.as_of or str(market.time.astype("datetime64[D]"))
         regime: Regime = module.regime(self.mode, as_of=as_of, params=self.params, accept=self.accept)
         return regime
+
+    def procedure(self, market: Market) -> Procedure:
+        """How the venue liquidates accounts of this mode, with the same parameters; raises `ParameterError` likewise."""
+        as_of = self.as_of or str(market.time.astype("datetime64[D]"))
+        return venues.load_procedure(self.venue)(self.mode, as_of=as_of, params=self.params, accept=self.accept)
 
     @property
     def modes(self) -> tuple[str, ...]:
