@@ -129,7 +129,7 @@ def test_impact_of_a_parameter_file(folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("what-if", "demo/snapshot", WHO, *RULES), "give one of --trade, --trades and --cure"),
+        (("what-if", "demo/snapshot", WHO, *RULES), "give one of --trade, --trades, --order and --cure"),
         (("what-if", "demo/snapshot", WHO, "--trade", "BTC-PERPETUAL", *RULES), "is not INSTRUMENT:QUANTITY"),
         (("what-if", "demo/snapshot", WHO, "--trade", "XXX:1", *RULES), "'XXX' is not in the market"),
         (("what-if", "demo/snapshot", "nobody", "--trade", "BTC-PERPETUAL:1", *RULES), "nobody"),
@@ -139,6 +139,8 @@ def test_impact_of_a_parameter_file(folder, tmp_path):
         (("compare", "demo/snapshot", WHO, *("--regime", "deribit:cross_standard") * 2), "two regimes are called"),
         (("impact", "demo/snapshot", *RULES), "say what changes"),
         (("impact", "demo/snapshot", *RULES, "--set", "pair.BTC_USD.price_range"), "is not SECTION.NAME=VALUE"),
+        (("impact", "demo/snapshot", *RULES, "--set", "pair.BTC_USD.price_rnge=1"), "did you mean pair.BTC_USD.price_range"),
+        (("impact", "demo/snapshot", *RULES, "--set", "nosuch.thing=1"), "no parameter is called nosuch.thing; see"),
         (("impact", "demo/snapshot", *RULES, "--set", "pair.BTC_USD.price_range=0.2x"), "is not SECTION.NAME=VALUE"),
         (("impact", "demo/snapshot", *RULES, "--new-mode", "x"), "choose from segregated_standard"),
     ],

@@ -178,9 +178,10 @@ def test_output_folder_is_not_overwritten(snapshot, tmp_path):
 
 
 def test_reader_that_stops_early(snapshot):
-    command = f"{sys.executable} -m margin params deribit --as-of 2026-02-15 | head -1"
-    result = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
-    assert "Traceback" not in result.stderr
+    command = f"{sys.executable} -m margin params deribit --as-of 2026-02-15 | true; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert result.stderr == ""
+    assert result.returncode == 141
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

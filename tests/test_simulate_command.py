@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +83,11 @@ def test_what_is_wrong_is_said(folder, options, message):
     result = cli("simulate", "demo/snapshot", *RULES, *options, cwd=folder)
     assert result.returncode == 2
     assert message in result.stderr
+
+
+def test_the_example_of_the_page_runs_on_the_demo(folder):
+    page = (Path(__file__).parents[1] / "docs" / "liquidation-procedures.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1) + "\nprint(result)\n"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=folder)
+    assert result.returncode == 0, result.stderr
+    assert "Simulation(10 instants" in result.stdout

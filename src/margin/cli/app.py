@@ -49,6 +49,13 @@ class Application(click.Group):
         """Names in the order of `COMMANDS`, not of the alphabet."""
         return [command.name or "" for command in COMMANDS]
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run; a reader that stops reading is told from a failure, for both of which click would exit with 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise click.exceptions.Exit(CLOSED) from None
+
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Run and exit; never returns, never shows a traceback unless asked to."""
         kwargs["standalone_mode"] = False

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
+import re
 import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +17,9 @@ from margin.cli import options
 from margin.cli.printing import count, progress
 from margin.cli.tables import mark, output_options, show
 from margin.text import rows_text
+
+if TYPE_CHECKING:
+    from margin.params import Parameters
 
 SHOWN = 10
 
@@ -66,6 +71,7 @@ def impact(
     loaded = io.read_snapshot(snapshot)
     market = loaded.market
     before = options.regime_of(snapshot, **regime)(market)
+    _refuse_unknown(changes, options.regime_of(snapshot, **regime, quiet=True).parameters(market))
     with _written(changes, str(market.time.astype("datetime64[D]"))) as own:
         new = dict(regime, mode=new_mode or regime["mode"], as_of=new_as_of or regime["as_of"])
         new["files"] = (*regime["files"], *new_params, *own)
@@ -89,6 +95,18 @@ def impact(
     click.echo(rows_text(found.quantiles()))
     click.echo()
     show("affected most:", found.columns(), as_json=False, output=output, rows=SHOWN, full=True)
+
+
+def _refuse_unknown(changes: Sequence[str], known: Parameters) -> None:
+    """A name that no parameter has would change nothing, and look like a change without effect."""
+    names = {*known.values, *known.passed_over}
+    for text in changes:
+        name = re.sub(r"^account\.[^.]+\.", "", text.partition("=")[0].strip())
+        if "=" in text and "." in name and name not in names:
+            near = difflib.get_close_matches(name, names, n=3, cutoff=0.7)
+            hint = f"did you mean {', '.join(near)}?" if near else "see margin-engine params."
+            message = f"no parameter is called {name}; {hint} A new one comes in a file, --new-params"
+            raise click.BadParameter(message, param_hint="--set")
 
 
 @contextlib.contextmanager

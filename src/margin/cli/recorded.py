@@ -78,7 +78,12 @@ def reprice(folder: Path, venue: str) -> None:
 @recorded.command("crash", short_help="The same accounts before and in a crash.")
 @_arguments
 def crash(folder: Path, venue: str) -> None:
-    """Margin the same accounts at the instants of the crash that FOLDER records: requirements, equity, calls, liquidations."""
+    """Margin the same accounts at the instants of the crash that FOLDER records: requirements, equity, calls, liquidations.
+
+    \b
+    Example:
+      margin-engine recorded crash data --venue hyperliquid
+    """
     click.echo(_offered(venue, "render_crash", "instants of a crash")(folder))
 
 

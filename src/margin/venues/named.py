@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from margin import venues
 from margin.errors import DataError, ParameterError
 from margin.market import Market
-from margin.params import ACCEPTED
+from margin.params import ACCEPTED, Parameters
 from margin.regime import Regime
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ class NamedRegime:
         as_of = self.as_of or str(market.time.astype("datetime64[D]"))
         regime: Regime = module.regime(self.mode, as_of=as_of, params=self.params, accept=self.accept)
         return regime
+
+    def parameters(self, market: Market) -> Parameters:
+        """The parameters it takes; raises `ParameterError` if a file is wrong."""
+        as_of = self.as_of or str(market.time.astype("datetime64[D]"))
+        found: Parameters = venues.load(self.venue).parameters(as_of=as_of, params=self.params, accept=self.accept)
+        return found
 
     def procedure(self, market: Market) -> Procedure:
         """How the venue liquidates accounts of this mode, with the same parameters; raises `ParameterError` likewise."""
