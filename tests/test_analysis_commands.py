@@ -135,7 +135,7 @@ def test_impact_of_a_parameter_file(folder, tmp_path):
         (("what-if", "demo/snapshot", "nobody", "--trade", "BTC-PERPETUAL:1", *RULES), "nobody"),
         (("what-if", "demo/snapshot", "nobody", "--cure", *RULES), "nobody"),
         (("compare", "demo/snapshot", "--regime", "deribit"), "is not VENUE:MODE"),
-        (("compare", "demo/snapshot", "--regime", "deribit:x"), "choose from segregated_standard"),
+        (("compare", "demo/snapshot", "--regime", "deribit:x"), "--regime: deribit has no mode 'x'"),
         (("compare", "demo/snapshot", WHO, *("--regime", "deribit:cross_standard") * 2), "two regimes are called"),
         (("impact", "demo/snapshot", *RULES), "say what changes"),
         (("impact", "demo/snapshot", *RULES, "--set", "pair.BTC_USD.price_range"), "is not SECTION.NAME=VALUE"),

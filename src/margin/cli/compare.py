@@ -70,7 +70,9 @@ def compare(
     if account is not None:
         book = book.select([options.account_key(book, account)])
     regimes: list[Regime] = [
-        options.regime_of(snapshot, venue=venue, mode=mode, as_of=as_of, files=files, accept=accept, quiet=number > 0)(market)
+        options.regime_of(
+            snapshot, venue=venue, mode=mode, as_of=as_of, files=files, accept=accept, quiet=number > 0, option="--regime"
+        )(market)
         for number, (venue, mode) in enumerate(names)
     ]
     with progress() as shown:

@@ -94,17 +94,18 @@ def regime_of(
     files: Sequence[Path],
     accept: Sequence[str],
     quiet: bool = False,
+    option: str = "--mode",
 ) -> NamedRegime:
     """The regime that the options describe, for a snapshot.
 
     A snapshot that brings its own parameter file gets it, and says so on stderr. Unless ``--accept`` says otherwise its
     illustrative values are taken too: the snapshot is made for them, and the result is marked as illustrative. `quiet` says
-    nothing, for the second regime of a command.
+    nothing, for the second regime of a command; `option` is the one that named the mode.
     """
     modes = venues.load(venue).MODES
     if mode not in modes:
         message = f"{venue} has no mode {mode!r}; choose from {', '.join(modes)}"
-        raise click.BadParameter(message, param_hint="--mode")
+        raise click.BadParameter(message, param_hint=option)
     own = snapshot / SNAPSHOT_PARAMS
     accepted = tuple(accept) or ACCEPTED
     if own.is_file():

@@ -29,17 +29,23 @@ SHOWN = 12
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=FilePath)
 _NAMED = "NAME=NUMBER"
+_MOVES = frozenset({"shock", "depeg"})
+"""Options whose numbers are relative moves of prices."""
 
 
 def _numbers(_ctx: click.Context, option: click.Parameter, values: Sequence[str]) -> dict[str, float]:
-    out = {}
+    out: dict[str, float] = {}
     for text in values:
         name, _, number = text.partition("=")
         try:
-            out[name] = float(number)
+            value = float(number)
         except ValueError:
-            message = f"{text!r} is not {_NAMED}"
-            raise click.BadParameter(message, param=option) from None
+            raise click.BadParameter(f"{text!r} is not {_NAMED}", param=option) from None
+        if name in out:
+            raise click.BadParameter(f"{name} is given twice", param=option)
+        if option.name in _MOVES and not value > -1.0:
+            raise click.BadParameter(f"{text!r} moves to zero or below; a relative move is above -1", param=option)
+        out[name] = value
     return out
 
 
