@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from margin.cli.printing import amount, percent
+
 pq = pytest.importorskip("pyarrow.parquet")
 
 RULES = ("--venue", "deribit", "--mode", "cross_portfolio")
@@ -216,3 +218,8 @@ def test_every_command_shows_an_example(command):
 def test_version_and_help():
     assert cli("--version").stdout.strip().endswith("0.1.0")
     assert "Exit codes" in cli("--help").stdout
+
+
+def test_what_rounds_to_zero_has_no_sign():
+    assert [percent(x) for x in (-1e-9, 0.0, -0.5)] == ["0.0 %", "0.0 %", "-50.0 %"]
+    assert [amount(-0.001), amount(-0.001, "BTC"), amount(-1234.5)] == ["0.00", "-0.001000", "-1,234.50"]

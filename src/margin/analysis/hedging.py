@@ -52,7 +52,7 @@ class Hedging(Tabular):
     @property
     def title(self) -> str:
         """Of all accounts."""
-        return f"Hedging benefit of {len(self.accounts)} accounts under {self.regime}: {100 * self.total_benefit:.1f} %"
+        return f"Hedging benefit of {len(self.accounts)} accounts under {self.regime}: {100 * self.total_benefit:z.1f} %"
 
     def columns(self) -> dict[str, Any]:
         """One row for each account."""

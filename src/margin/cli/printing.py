@@ -87,12 +87,12 @@ def count(value: int) -> str:
 
 def amount(value: float, currency: str = "USD") -> str:
     """A sum of money: two decimals for dollars (and what counts as one), six for coins."""
-    return f"{value:,.2f}" if "USD" in currency or "EUR" in currency else f"{value:,.6f}"
+    return f"{value:z,.2f}" if "USD" in currency or "EUR" in currency else f"{value:z,.6f}"
 
 
 def percent(value: float) -> str:
     """A fraction as percents."""
-    return f"{100.0 * value:,.1f} %"
+    return f"{100.0 * value:z,.1f} %"
 
 
 def size(value: int) -> str:

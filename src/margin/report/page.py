@@ -161,7 +161,7 @@ def percent(value: float) -> str:
         return "∞" if value > 0 else NOTHING
     if 0.9995 <= value < 1:  # must not read as reached
         return f"{np.floor(1e4 * value) / 100:.2f} %"
-    return f"{100 * value:,.1f} %"
+    return f"{100 * value:z,.1f} %"
 
 
 def exact(value: object) -> str:
