@@ -60,7 +60,7 @@ def impact(
     \b
     Example:
       margin-engine impact demo/snapshot --venue deribit --mode cross_portfolio --set pair.BTC_USD.price_range=0.2
-      margin-engine impact demo/snapshot --venue deribit --mode segregated_portfolio --new-mode cross_portfolio
+      margin-engine impact demo/snapshot --venue deribit --mode cross_standard --new-mode cross_portfolio
     """
     from margin import io
     from margin.analysis.impact import impact as measure
