@@ -20,6 +20,7 @@ from margin.models.orders import OptionFee, WorseSideOrders
 from margin.pools import IsolatedPool
 from margin.regime import Regime
 from margin.venues import load
+from margin.venues.derive import rules as derive
 
 MARKET = books.linear_market()
 FEE = OptionFee(0.0003, 0.125)
@@ -102,6 +103,18 @@ def test_equals_assessing_the_book_with_the_order(market, held, instrument, quan
         assert getattr(found.before, name)[0] == pytest.approx(getattr(before, name)[0], rel=1e-12, abs=1e-9)
         assert getattr(found.after, name)[0] == pytest.approx(getattr(after, name)[0], rel=1e-12, abs=1e-9)
     assert found.admitted[0] == (found.after.available[0] >= min(0.0, found.before.available[0]))
+
+
+def test_a_regime_that_leaves_orders_out_is_refused():
+    with pytest.raises(DataError, match="the regime cross leaves open orders out, so it cannot check them"):
+        check_orders(books.cross(), books.book({"AAA-P": 2.0}, USDC=25.0), MARKET, orders([("AAA-P", 1.0)]))
+
+
+@pytest.mark.parametrize("mode", ["srm", "pm2_eth"])
+def test_orders_that_a_venue_is_told_to_ignore_are_not_checked(mode):
+    regime = derive.regime(mode, as_of="2026-03-26", options=derive.Options(orders="ignore"))
+    with pytest.raises(DataError, match="leaves open orders out"):
+        check_orders(regime, books.book({}, USDC=25.0), MARKET, orders([("AAA-P", 1.0)]))
 
 
 def test_no_orders():

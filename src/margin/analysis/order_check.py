@@ -16,6 +16,12 @@ from margin.book import Book
 from margin.errors import DataError
 from margin.ids import Coded, Ids, concat
 from margin.market import Market
+from margin.models.historical import HistoricalModel
+from margin.models.orders import IgnoredOrders
+from margin.models.portfolio import PortfolioModel
+from margin.models.requirement import Model
+from margin.models.split import SplitModel
+from margin.models.standard import StandardModel
 from margin.regime import Regime
 
 Array = NDArray[np.float64]
@@ -90,8 +96,12 @@ def check_orders(
     Raises
     ------
     DataError
-        Naming table, column, row and value at fault; an account must be in the book.
+        Naming table, column, row and value at fault; an account must be in the book. Also if the regime leaves orders out, since
+        then every order would be admitted.
     """
+    if not _counts_orders(regime.model):
+        hint = "Choose a regime whose initial margin has a rule for open orders."
+        raise DataError(f"the regime {regime.name} leaves open orders out, so it cannot check them", table="orders", hint=hint)
     wanted = Book.of(orders=orders)
     rows = wanted.orders
     known = wanted.accounts.lookup(book.accounts)
@@ -125,6 +135,17 @@ def check_orders(
         admitted=admitted,
         pool=Coded(code.astype(np.int32), vocabulary),
     )
+
+
+def _counts_orders(model: Model) -> bool:
+    """Whether open orders take part in the initial margin of pools that are shared."""
+    if isinstance(model, SplitModel):
+        return _counts_orders(model.shared)
+    if isinstance(model, StandardModel):
+        return not isinstance(model.orders, IgnoredOrders)
+    if isinstance(model, PortfolioModel):
+        return model.orders is not None or model.order_sets
+    return not isinstance(model, HistoricalModel) or model.orders is not None
 
 
 def _lacking(assessment: Assessment, n: int, account: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
