@@ -1,6 +1,6 @@
 # Types of the compiled kernels; the C type of each array stands behind it. Shapes: see `_reference`.
 
-from typing import TypeAlias
+from typing import TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,26 @@ _UInt8: TypeAlias = npt.NDArray[np.uint8]
 
 def isas() -> tuple[str, ...]: ...
 def isa() -> str: ...
+@final
+class Numbering:
+    def __len__(self) -> int: ...
+    def add_bytes(
+        self,
+        data: _UInt8,  # const uint8_t[::1]
+        offsets: _Int32 | _Int64,  # const int32_t[::1] or const int64_t[::1]
+    ) -> _Int32: ...
+    def add_dictionary(
+        self,
+        index: _Int32,  # const int32_t[::1]
+        data: _UInt8,  # const uint8_t[::1]
+        offsets: _Int32 | _Int64,  # const int32_t[::1] or const int64_t[::1]
+    ) -> _Int32: ...
+    def first(self) -> _Int64: ...
+    def vocabulary(self) -> tuple[_UInt8, _Int64]: ...
+
 def encode_bytes(
     data: _UInt8,  # const uint8_t[::1]
-    offsets: _Int64,  # const int64_t[::1]
+    offsets: _Int32 | _Int64,  # const int32_t[::1] or const int64_t[::1]
 ) -> tuple[_Int32, _Int64]: ...
 def encode_int64(
     values: _Int64,  # const int64_t[::1]

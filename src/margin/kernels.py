@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from margin._core import (
+        Numbering,
         accumulate,
         black76,
         black76_grid,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Config",
+    "Numbering",
     "accumulate",
     "aligned_table",
     "black76",
@@ -95,6 +97,7 @@ def _choose() -> tuple[str, Any]:
 
 _implementation, _kernels = _choose()
 if not TYPE_CHECKING:
+    Numbering = _kernels.Numbering
     accumulate = _kernels.accumulate
     black76 = _kernels.black76
     black76_grid = _kernels.black76_grid
