@@ -47,7 +47,7 @@ def to_arrow(columns: Mapping[str, Any]) -> Any:
     return pa.table({name: _column(name, values) for name, values in columns.items()})
 
 
-def write_parquet(table: object, path: str | Path) -> None:
+def write_parquet(table: object, path: str | Path, *, repeating: bool = True) -> None:
     """Write a `pyarrow.Table` to a temporary name in the same folder, then rename it.
 
     Parameters
@@ -55,6 +55,9 @@ def write_parquet(table: object, path: str | Path) -> None:
     table : pyarrow.Table, or object with ``__arrow_c_stream__``
     path : path
         Replaced if it exists.
+    repeating : bool
+        Whether values of any column may repeat, so that it pays to look for codes; else only dictionary columns are stored by
+        codes, which is faster, and smaller where hardly a number occurs twice.
 
     Raises
     ------
@@ -65,13 +68,16 @@ def write_parquet(table: object, path: str | Path) -> None:
     from pyarrow import parquet
 
     plain = _without_wide_dictionaries(_arrow.read_table(table))
+    by_codes = True if repeating else [f.name for f in plain.schema if _arrow.pyarrow().types.is_dictionary(f.type)]
     with replacing(Path(path)) as partial:
-        parquet.write_table(plain, partial, compression="zstd", compression_level=1, row_group_size=1 << 20)
+        parquet.write_table(
+            plain, partial, compression="zstd", compression_level=1, row_group_size=1 << 20, use_dictionary=by_codes
+        )
 
 
 def write_table(path: str | Path, columns: Mapping[str, Any]) -> None:
-    """Write columns, as `to_arrow` takes them, to a Parquet file."""
-    write_parquet(to_arrow(columns), path)
+    """Write columns of results, as `to_arrow` takes them, to a Parquet file."""
+    write_parquet(to_arrow(columns), path, repeating=False)
 
 
 def _without_wide_dictionaries(table: Any) -> Any:
