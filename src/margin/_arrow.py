@@ -70,23 +70,40 @@ def _unreadable(values: object, what: str, error: Exception) -> DataError:
 
 
 def is_streamed(values: object) -> bool:
-    """Whether a column hands out its pieces when they are asked for, as often as they are."""
+    """Whether a column hands out its pieces when they are asked for, and again when they are asked for again."""
     return hasattr(values, "iterchunks") and not isinstance(values, pyarrow().ChunkedArray)
 
 
 def pieces(values: object) -> Iterator[Any]:
-    """Arrays of an Arrow column in order, each checked as in `read_column`.
+    """Arrays of an Arrow column in order: one that is streamed (`is_streamed`) is never whole in memory.
 
-    A column that is streamed (`is_streamed`) is never whole in memory.
+    What a stream hands out is checked in its outlines only. Who reads offsets or codes checks them; for UTF-8 there is
+    `not_text`.
     """
+    if not is_streamed(values):
+        yield from read_column(values).iterchunks()
+        return
     pa = pyarrow()
-    for chunk in values.iterchunks() if hasattr(values, "iterchunks") else read_column(values).iterchunks():
+    for chunk in values.iterchunks():  # type: ignore[attr-defined]
         try:
-            chunk.validate(full=True)
+            chunk.validate()
         except pa.ArrowException as error:
             raise _unreadable(values, "column", error) from error
-        if len(chunk):
-            yield chunk
+        yield chunk
+
+
+def not_text(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> int | None:
+    """The first of some strings that is not UTF-8, None where all are."""
+    pa = pyarrow()
+    try:
+        pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data)).validate(full=True)
+    except pa.ArrowException:
+        for i in range(len(offsets) - 1):
+            try:
+                data[offsets[i] : offsets[i + 1]].tobytes().decode()
+            except UnicodeDecodeError:
+                return i
+    return None
 
 
 def is_null(column: Any) -> NDArray[np.bool_] | None:

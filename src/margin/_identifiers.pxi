@@ -229,9 +229,12 @@ cdef class Numbering:
             self._keep(_offset(k, end) - _offset(k, begin))
         return end
 
-    cdef _add(self, keys k, int64_t n, bint enter):
+    cdef _add(self, keys k, int64_t n, bint enter, codes):
         """Codes of n keys; those that are not there enter, or have -1."""
-        codes = np.empty(n, np.int32)
+        dtypes(codes=(codes, "i4", 1))
+        check_length("codes", codes, n)
+        if n == 0:
+            return
         cdef int32_t[::1] c = codes  # OUT
         cdef int64_t begin = 0, end
         self._alone()
@@ -242,26 +245,25 @@ cdef class Numbering:
             begin = end
         self._seen += n if enter else 0
         self._busy = False
-        return codes
 
     cdef _alone(self):
         if self._busy:
             raise RuntimeError("a Numbering takes one piece at a time; another thread is adding to it")
         self._busy = True
 
-    def add_bytes(self, data, offsets):  # IN, IN
+    def add_bytes(self, data, offsets, codes):  # IN, IN, OUT
         """Codes of byte strings; those that are new get the next ones."""
-        return self._add(_strings("offsets", data, offsets), len(offsets) - 1, True)
+        self._add(_strings("offsets", data, offsets), len(offsets) - 1, True, codes)
 
-    def add_dictionary(self, index, data, offsets):  # IN, IN, IN
+    def add_dictionary(self, index, data, offsets, codes):  # IN, IN, IN, OUT
         """Codes of byte strings that are given by their places among others; those that do not occur are not numbered."""
-        dtypes(index=(index, "i4", 1))
+        dtypes(index=(index, "i4", 1), codes=(codes, "i4", 1))
+        check_length("codes", codes, len(index))
         cdef keys k = _strings("offsets", data, offsets)
         cdef int64_t m = len(offsets) - 1, n = len(index)
         _check_codes("index", index, m)
-        codes = np.empty(n, np.int32)
         if n == 0:
-            return codes
+            return
         cdef const int32_t[::1] places = index
         cdef int32_t[::1] number = np.full(m, -1, np.int32), c = codes  # scratch, OUT
         self._alone()
@@ -272,7 +274,6 @@ cdef class Numbering:
             _numbered_through(&self.t, &k, &places[0], n, self._seen, &number[0], &c[0])
         self._seen += n
         self._busy = False
-        return codes
 
     def first(self):
         """Position, among all strings added, at which each code came first."""
@@ -357,14 +358,17 @@ cdef int64_t _number_close(
 
 cdef _looked_up(Numbering known, int64_t m, keys k, int64_t n):
     """Position of each of n keys among the m that are known, the first of equal ones; -1 where it is missing."""
-    codes = known._add(k, n, False)
+    codes = np.empty(n, np.int32)
+    known._add(k, n, False, codes)
     return codes if len(known) == m else np.append(known.first(), -1).astype(np.int32)[codes]
 
 
 def encode_bytes(data, offsets):  # IN, IN
     """Number distinct byte strings in order of first occurrence; returns the codes and each code's first position."""
     cdef Numbering numbering = Numbering()
-    return numbering.add_bytes(data, offsets), numbering.first()
+    codes = np.empty(max(0, len(offsets) - 1), np.int32)
+    numbering.add_bytes(data, offsets, codes)
+    return codes, numbering.first()
 
 
 def encode_int64(values):  # IN
@@ -376,10 +380,12 @@ def encode_int64(values):  # IN
         return np.empty(0, np.int32), np.empty(0, np.int64)
     cdef keys k = _integers(values)
     cdef Numbering numbering
+    codes = np.empty(n, np.int32)
     if not _close(k.values, n, &low, &places):
         numbering = Numbering()
-        return numbering._add(k, n, True), numbering.first()
-    codes, first = np.empty(n, np.int32), np.empty(n, np.int64)
+        numbering._add(k, n, True, codes)
+        return codes, numbering.first()
+    first = np.empty(n, np.int64)
     cdef int32_t[::1] c = codes
     cdef int64_t[::1] f = first
     with nogil:
@@ -393,7 +399,7 @@ def lookup_bytes(vocabulary_data, vocabulary_offsets, data, offsets):  # IN, IN,
     """Position of each byte string in a vocabulary, the first if it is there twice, -1 if it is missing."""
     cdef Numbering known = Numbering()
     cdef int64_t m = len(vocabulary_offsets) - 1, n = len(offsets) - 1
-    known._add(_strings("vocabulary_offsets", vocabulary_data, vocabulary_offsets), m, True)
+    known._add(_strings("vocabulary_offsets", vocabulary_data, vocabulary_offsets), m, True, np.empty(max(0, m), np.int32))
     return _looked_up(known, m, _strings("offsets", data, offsets), n)
 
 
@@ -403,7 +409,7 @@ def lookup_int64(vocabulary, values):  # IN, IN
     if len(values) == 0 or len(vocabulary) == 0:
         return np.full(len(values), -1, np.int32)
     cdef Numbering known = Numbering()
-    known._add(_integers(vocabulary), len(vocabulary), True)
+    known._add(_integers(vocabulary), len(vocabulary), True, np.empty(len(vocabulary), np.int32))
     return _looked_up(known, len(vocabulary), _integers(values), len(values))
 
 

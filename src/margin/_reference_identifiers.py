@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from margin._checks import check_codes, check_start, dtypes
+from margin._checks import check_codes, check_length, check_start, dtypes
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -30,16 +30,20 @@ class Numbering:
     def __len__(self) -> int:
         return len(self._codes)
 
-    def add_bytes(self, data: UInt8, offsets: Int32 | Int64) -> Int32:
+    def add_bytes(self, data: UInt8, offsets: Int32 | Int64, codes: Int32) -> None:
         """Codes of byte strings; those that are new get the next ones."""
-        return self.add(_strings("offsets", data, offsets))
+        strings = _strings("offsets", data, offsets)
+        dtypes(codes=(codes, "i4", 1))
+        check_length("codes", codes, len(strings))
+        codes[:] = self.add(strings)
 
-    def add_dictionary(self, index: Int32, data: UInt8, offsets: Int32 | Int64) -> Int32:
+    def add_dictionary(self, index: Int32, data: UInt8, offsets: Int32 | Int64, codes: Int32) -> None:
         """Codes of byte strings that are given by their places among others; those that do not occur are not numbered."""
-        dtypes(index=(index, "i4", 1))
+        dtypes(index=(index, "i4", 1), codes=(codes, "i4", 1))
+        check_length("codes", codes, len(index))
         strings = _strings("offsets", data, offsets)
         check_codes("index", index, len(strings))
-        return self.add([strings[i] for i in index.tolist()])
+        codes[:] = self.add([strings[i] for i in index.tolist()])
 
     def add(self, keys: Sequence[Hashable]) -> Int32:
         """Codes of any keys."""
@@ -62,7 +66,7 @@ class Numbering:
 def encode_bytes(data: UInt8, offsets: Int32 | Int64) -> tuple[Int32, Int64]:
     """Number distinct byte strings in order of first occurrence; returns the codes and each code's first position."""
     numbering = Numbering()
-    return numbering.add_bytes(data, offsets), numbering.first()
+    return numbering.add(_strings("offsets", data, offsets)), numbering.first()
 
 
 def encode_int64(values: Int64) -> tuple[Int32, Int64]:

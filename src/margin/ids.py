@@ -302,13 +302,19 @@ def _first_rows(codes: Codes, n: int) -> NDArray[np.int64]:
 
 def _from_arrow(values: object) -> Coded:
     """Strings are numbered piece by piece, so that they need not stay."""
-    column = values if hasattr(values, "iterchunks") else _arrow.read_column(values)
-    numbering, codes = kernels.Numbering(), [np.zeros(0, np.int32)]
+    column: Any = values if hasattr(values, "iterchunks") else _arrow.read_column(values)
+    numbering, codes, row = kernels.Numbering(), np.empty(len(column), np.int32), 0
     for piece in _arrow.pieces(column):
         if _arrow.pyarrow().types.is_integer(_type_of_values(piece)):
             return _from_integers(_arrow.read_column(column))
-        codes.append(_numbered(numbering, piece))
-    return Coded(np.concatenate(codes), Ids(None, *numbering.vocabulary()))
+        _number(numbering, piece, codes[row : row + len(piece)])
+        row += len(piece)
+    vocabulary = Ids(None, *numbering.vocabulary())
+    wrong = _arrow.not_text(vocabulary.data, vocabulary.offsets)
+    if wrong is not None:
+        problem = f"{vocabulary[wrong]!r} is not valid UTF-8"
+        raise DataError(problem, row=int(np.argmax(codes == wrong)), value=vocabulary[wrong], count=int(np.sum(codes == wrong)))
+    return Coded(codes, vocabulary)
 
 
 def _from_integers(column: Any) -> Coded:
@@ -320,25 +326,29 @@ def _from_integers(column: Any) -> Coded:
     return Coded(codes if missing is None else _spread(codes, ~missing), vocabulary)
 
 
-def _numbered(numbering: kernels.Numbering, piece: Any) -> Codes:
-    """Codes of an Arrow array of strings, -1 where it is null."""
+def _number(numbering: kernels.Numbering, piece: Any, codes: Codes) -> None:
+    """Write the codes of an Arrow array of strings, -1 where it is null."""
     pa = _arrow.pyarrow()
     dictionary = pa.types.is_dictionary(piece.type)
     if pa.types.is_string_view(_type_of_values(piece)):  # which pyarrow can do little with
         strings = (piece.dictionary if dictionary else piece).cast(pa.large_string())
-        return _numbered(numbering, pa.DictionaryArray.from_arrays(piece.indices, strings) if dictionary else strings)
-    if piece.null_count or (dictionary and piece.dictionary.null_count):
+        _number(numbering, pa.DictionaryArray.from_arrays(piece.indices, strings) if dictionary else strings, codes)
+    elif piece.null_count or (dictionary and piece.dictionary.null_count):
         decoded = piece.dictionary_decode() if dictionary else piece
-        return _spread(_numbered(numbering, decoded.drop_null()), ~_arrow.bits(decoded.is_null()))
-    if not len(piece):
-        return np.zeros(0, np.int32)
-    if not _is_text(_type_of_values(piece)):
+        valid = ~_arrow.bits(decoded.is_null())
+        present = np.empty(np.count_nonzero(valid), np.int32)
+        _number(numbering, decoded.drop_null(), present)
+        codes[:] = _spread(present, valid)
+    elif not len(piece):
+        pass
+    elif not _is_text(_type_of_values(piece)):
         problem = f"the column holds {piece.type}, not strings or integers"
         raise DataError(problem, hint="Give ids as strings or integers.")
-    if dictionary:
+    elif dictionary:
         index = _arrow.fixed(piece.indices).astype(np.int32, copy=False)
-        return numbering.add_dictionary(index, *_arrow.string_buffers(piece.dictionary))
-    return numbering.add_bytes(*_arrow.string_buffers(piece))
+        numbering.add_dictionary(index, *_arrow.string_buffers(piece.dictionary), codes)
+    else:
+        numbering.add_bytes(*_arrow.string_buffers(piece), codes)
 
 
 def _type_of_values(array: Any) -> Any:
