@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class RandomBook:
             shutil.copy(market / name, self.folder / name)
         instruments = io.read_snapshot(market).market
         names = pa.array(instruments.instruments.take(np.flatnonzero(instruments.kind != SPOT)).to_list())
-        ids = pa.array([f"acct-{i:07d}" for i in range(self.accounts)])
+        ids = names_of(self.accounts)
         random = np.random.default_rng(5)
         account = np.repeat(np.arange(self.accounts, dtype=np.int32), POSITIONS)
         if not by_account:
@@ -57,8 +58,28 @@ class RandomBook:
                 writer.write_table(pa.table(columns, schema=SCHEMA))
         return self
 
+    def with_balances(self, folder: Path) -> RandomBook:
+        """The same positions, and two balances for each account."""
+        shutil.copytree(self.folder, folder, copy_function=os.link)
+        account = np.repeat(np.arange(self.accounts, dtype=np.int32), len(COINS))
+        amount = np.random.default_rng(6).lognormal(sigma=2.0, size=len(account)) * np.tile(list(COINS.values()), self.accounts)
+        columns = {
+            "account": names_of(self.accounts).take(pa.array(account)),
+            "currency": pa.array(list(COINS) * self.accounts),
+            "amount": pa.array(amount),
+        }
+        parquet.write_table(pa.table(columns), folder / "balances.parquet")
+        return RandomBook(folder, self.accounts)
+
+
+COINS = {"BTC": 1.0, "USDC": 50_000.0}
 
 SCHEMA = pa.schema({"account": pa.string(), "instrument": pa.string(), "quantity": pa.float64()})
+
+
+def names_of(accounts: int) -> pa.Array:
+    """String ids of accounts."""
+    return pa.array([f"acct-{i:07d}" for i in range(accounts)])
 
 
 def full_rules(folder: Path) -> Regime:

@@ -197,8 +197,8 @@ class Assessment:
             **r.components,
             "worst_unit": worst_unit,
             "worst_scenario": worst_scenario,
-            "utilisation": _ratio(r.maintenance, r.maintenance_collateral),
-            "initial_utilisation": _ratio(r.initial, r.initial_collateral),
+            "utilisation": utilised(r.maintenance, r.maintenance_collateral),
+            "initial_utilisation": utilised(r.initial, r.initial_collateral),
             "available": self.available,
             "excess": self.excess,
             "status": _named(STATUSES, self.status),
@@ -290,7 +290,7 @@ def pool_names(market: Market, name: Codes) -> Coded:
     return _named(names, np.where(name < 0, len(names) - 1, name))
 
 
-def _ratio(requirement: Array, collateral: Array) -> Array:
+def utilised(requirement: Array, collateral: Array) -> Array:
     """Requirement over collateral: 0 where nothing is required, infinite where no collateral stands against it."""
     with np.errstate(over="ignore"):  # hardly any collateral is as good as none
         ratio = np.divide(requirement, collateral, out=np.full(len(requirement), np.inf), where=collateral > 0)

@@ -82,7 +82,7 @@ class Regime:
         *,
         threads: int = 1,
         block: int | None = None,
-        on_block: Callable[[int], None] | None = None,
+        on_block: Callable[[int, Assessment], None] | None = None,
     ) -> Assessment:
         """Margin every account of a book.
 
@@ -95,7 +95,7 @@ class Regime:
         block : int, optional
             Accounts per block, by default as many as suits the cache. The result does not depend on it.
         on_block : callable, optional
-            Called with the number of accounts done after each block, in order.
+            Called after each block, in order, with the number of accounts done and the assessment of the block alone.
 
         Returns
         -------
@@ -129,10 +129,13 @@ class Regime:
         for first, part in zip(starts, _in_order(work, starts, threads), strict=True):
             parts.append(part)
             if on_block is not None:
-                on_block(min(first + block, len(book.accounts)))
+                on_block(min(first + block, len(book.accounts)), Assessment(self, encoded, prepared, part, timings={}))
         results = Results.concatenated(parts) if parts else self._block(encoded, prepared, 0, 0)
         seconds["stress"] = time.perf_counter() - started - sum(seconds.values())
-        return Assessment(regime=self, encoded=encoded, prepared=prepared, results=results, timings=seconds)
+        whole = Assessment(regime=self, encoded=encoded, prepared=prepared, results=results, timings=seconds)
+        if on_block is not None and not parts:
+            on_block(0, whole)
+        return whole
 
     def _assess_each(
         self,
@@ -142,7 +145,7 @@ class Regime:
         *,
         threads: int,
         block: int | None,
-        on_block: Callable[[int], None] | None,
+        on_block: Callable[[int, Assessment], None] | None,
     ) -> Assessment:
         """Accounts with rules of their own one by one, the others together."""
         started = time.perf_counter()
@@ -155,12 +158,13 @@ class Regime:
         ]
         results = joined_results([(codes, part.prepared, part.results) for codes, part in done])
         encoded = self.encode(book, market)
-        if on_block is not None:
-            on_block(len(book.accounts))
         seconds = dict(done[0][1].timings)
         seconds["stress"] += time.perf_counter() - started - sum(seconds.values())
         prepared = JoinedPrepared(tuple(part.prepared for _, part in done))
-        return Assessment(regime=self, encoded=encoded, prepared=prepared, results=results, timings=seconds)
+        whole = Assessment(regime=self, encoded=encoded, prepared=prepared, results=results, timings=seconds)
+        if on_block is not None:
+            on_block(len(book.accounts), whole)
+        return whole
 
     def encode(self, book: Book, market: Market) -> Encoded:
         """A book in the terms of a market, counted in the money of the pool."""
