@@ -96,12 +96,15 @@ def scenarios_only(folder: Path) -> Regime:
     return Regime("scenarios", CrossPool(), model, whole.collateral, provenance=whole.provenance)
 
 
-def run_once(folder: str, output: str, rules: str, threads: str) -> None:
-    """Margin a snapshot and print the seconds it took and the most memory the process had, for a process of its own."""
+def run_alone(folder: str, output: str, rules: str, threads: str) -> None:
+    """Margin a snapshot twice; print the seconds of the faster run and the most memory the process had.
+
+    The first run pays for memory that the system has not handed out yet.
+    """
     regime = {"full": full_rules, "scenarios": scenarios_only}[rules](Path(folder))
-    summary = batch.run(folder, output, regime=regime, threads=int(threads), overwrite=True)
-    print(summary.seconds["total"], summary.peak_memory)
+    runs = [batch.run(folder, output, regime=regime, threads=int(threads), overwrite=True) for _ in range(2)]
+    print(min(run.seconds["total"] for run in runs), runs[-1].peak_memory)
 
 
 if __name__ == "__main__":
-    run_once(*sys.argv[1:])
+    run_alone(*sys.argv[1:])
