@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,12 +168,9 @@ class Assessment:
     def status(self) -> NDArray[np.int8]:
         """Position in `STATUSES` of each row."""
         r = self.results
-        reached = r.maintenance >= r.maintenance_collateral
-        if self.regime.liquidates_at == "excess":
-            reached = r.maintenance > r.maintenance_collateral
-        liquidation = reached & ((r.maintenance > 0) | (r.maintenance_collateral < 0))
-        restricted = ~(r.initial <= r.initial_collateral)  # nan is not healthy
-        return np.where(liquidation, 2, np.where(restricted, 1, 0)).astype(np.int8)
+        return statuses(
+            r.initial, r.maintenance, r.initial_collateral, r.maintenance_collateral, liquidates_at=self.regime.liquidates_at
+        )
 
     def columns(self) -> dict[str, Any]:
         """Every figure as a column: numpy arrays, `Ids` and (where few names repeat) `Coded`, each of length ``len(self)``.
@@ -282,6 +279,21 @@ class Assessment:
         n = self.prepared.n_scenarios
         names = [self.prepared.label(u, s) for u in range(len(self.prepared.units)) for s in range(n)]
         return np.where(scenario < 0, -1, unit.astype(np.int64) * n + scenario), Ids.of(names)
+
+
+def statuses(
+    initial: Array,
+    maintenance: Array,
+    initial_collateral: Array,
+    maintenance_collateral: Array,
+    *,
+    liquidates_at: Literal["equality", "excess"],
+) -> NDArray[np.int8]:
+    """Position in `STATUSES` of pools by their margins and what counts against them, as `Assessment` has it."""
+    reached = maintenance > maintenance_collateral if liquidates_at == "excess" else maintenance >= maintenance_collateral
+    liquidation = reached & ((maintenance > 0) | (maintenance_collateral < 0))
+    restricted = np.logical_not(initial <= initial_collateral)  # nan is not healthy
+    return np.where(liquidation, 2, np.where(restricted, 1, 0)).astype(np.int8)
 
 
 def pool_names(market: Market, name: Codes) -> Coded:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ from margin.pools import Collateral, Holdings, Partition, Pool
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
+S = TypeVar("S")
+T = TypeVar("T")
 
 BLOCK = 1 << 16
 """Most accounts in a block: large enough to amortise a call, small enough that a block's arrays stay near the cache."""
@@ -116,7 +118,7 @@ class Regime:
             return self._assess_each(np.array(own, dtype=np.int32), book, market, threads=threads, block=block, on_block=on_block)
         started = time.perf_counter()
         encoded = self.encode(book, market)
-        block = block or min(BLOCK, max(1, CELLS // max(1, len(encoded.currencies))))
+        block = block or accounts_per_block(encoded)
         seconds = {"encode": time.perf_counter() - started}
         prepared = self.prepare(encoded)
         seconds["price"] = time.perf_counter() - started - seconds["encode"]
@@ -126,7 +128,7 @@ class Regime:
 
         parts = []
         starts = range(0, len(book.accounts), block)
-        for first, part in zip(starts, _in_order(work, starts, threads), strict=True):
+        for first, part in zip(starts, in_order(work, starts, threads), strict=True):
             parts.append(part)
             if on_block is not None:
                 on_block(min(first + block, len(book.accounts)))
@@ -168,11 +170,22 @@ class Regime:
 
     def prepare(self, encoded: Encoded) -> Prepared:
         """Make the model ready for the market and the rows that the book uses."""
-        in_usd = self.pool.in_usd
-        used = encoded.used_rows(in_usd=in_usd)
+        return self.prepare_rows(encoded.market, encoded.used_rows(in_usd=self.pool.in_usd), encoded.isolated_rows())
+
+    def prepare_rows(self, market: Market, used: NDArray[np.bool_], isolated: NDArray[np.bool_]) -> Prepared:
+        """Make the model ready for a market, counted in the money of the pool.
+
+        Parameters
+        ----------
+        market : Market
+        used : ndarray of bool, shape (n_instruments + n_currencies,)
+            Rows that occur.
+        isolated : ndarray of bool, shape (n_instruments,)
+            Instruments that occur in isolated positions.
+        """
         if isinstance(self.model, SplitModel):
-            return self.model.prepare(encoded.market, in_usd=in_usd, used=used, isolated=encoded.isolated_rows())
-        return self.model.prepare(encoded.market, in_usd=in_usd, used=used)
+            return self.model.prepare(market, in_usd=self.pool.in_usd, used=used, isolated=isolated)
+        return self.model.prepare(market, in_usd=self.pool.in_usd, used=used)
 
     def group(
         self, encoded: Encoded, prepared: Prepared, first: int, last: int
@@ -187,7 +200,7 @@ class Regime:
         leverage = None if held.leverage is None else held.leverage[positions]
         leg = holdings.leg
         if prepared.shocked_currencies.any():
-            shocked = _shocked_collateral(_sharing(holdings, partition), prepared.shocked_currencies, market, self.collateral)
+            shocked = shocked_collateral(sharing(holdings, partition), prepared.shocked_currencies, market, self.collateral)
             pool, row = np.concatenate((pool, shocked[0])), np.concatenate((row, shocked[1]))
             quantity = np.concatenate((quantity, shocked[2]))
             more = len(shocked[0])
@@ -220,9 +233,21 @@ class Regime:
         return holdings, partition, lines, held_beside(order_lines, lines, partition.account)
 
     def _block(self, encoded: Encoded, prepared: Prepared, first: int, last: int) -> Results:
-        holdings, partition, lines, orders = self.group(encoded, prepared, first, last)
+        return self.margins(first, encoded.market, prepared, *self.group(encoded, prepared, first, last))
+
+    def margins(
+        self,
+        first: int,
+        market: Market,
+        prepared: Prepared,
+        holdings: Holdings,
+        partition: Partition,
+        lines: Lines,
+        orders: OrderLines,
+    ) -> Results:
+        """What the pools of accounts ``first ..`` are worth and require, from what `group` has grouped."""
         requirement = prepared.requirement(lines, orders)
-        value = self.pool.value(holdings, partition, encoded.market, self.collateral)
+        value = self.pool.value(holdings, partition, market, self.collateral)
         if self.borrowing is not None:
             requirement = self.borrowing.applied(requirement, value, partition)
         return Results.of(first, partition, value, requirement)
@@ -242,7 +267,12 @@ def with_overrides(parameters: Parameters, compose: Callable[[Parameters], Regim
     return replace(compose(parameters), overrides=own)
 
 
-def _in_order(work: Callable[[int], Results], starts: range, threads: int) -> Iterator[Results]:
+def accounts_per_block(encoded: Encoded) -> int:
+    """Accounts in a block unless told otherwise."""
+    return min(BLOCK, max(1, CELLS // max(1, len(encoded.currencies))))
+
+
+def in_order(work: Callable[[S], T], starts: Sequence[S], threads: int) -> Iterator[T]:
     """Results of `work` in the order of `starts`, computed on several threads."""
     count = threads or len(os.sched_getaffinity(0))
     if count == 1 or len(starts) < 2:
@@ -252,7 +282,7 @@ def _in_order(work: Callable[[int], Results], starts: range, threads: int) -> It
         yield from executor.map(work, starts)
 
 
-def _sharing(holdings: Holdings, partition: Partition) -> Holdings:
+def sharing(holdings: Holdings, partition: Partition) -> Holdings:
     """Holdings without the positions that stand in pools of their own."""
     if partition.isolated is None:
         return holdings
@@ -271,7 +301,7 @@ def _entry_values(encoded: Encoded, positions: NDArray[np.int64], n_lines: int) 
     return values
 
 
-def _shocked_collateral(
+def shocked_collateral(
     holdings: Holdings, shocked: NDArray[np.bool_], market: Market, collateral: Collateral
 ) -> tuple[Codes, Codes, Array]:
     """Equity of each shocked currency of each account as far as it is collateral, as lines: pool, row, amount.
