@@ -14,6 +14,7 @@ from margin.encoded import Encoded
 from margin.market import Market
 
 Codes = NDArray[np.int32]
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +35,7 @@ class Ledger:
     @classmethod
     def of(cls, encoded: Encoded) -> Ledger:
         """A book to which nothing was added yet."""
-        return cls(encoded, Variants.of(encoded.book, np.zeros(0, dtype=np.int32)))
+        return cls(encoded, Variants.of(encoded.book, np.zeros(0, dtype=np.int32), by_account=_by_account(encoded)))
 
     @property
     def touched(self) -> Codes:
@@ -77,13 +78,7 @@ class Ledger:
         return Ledger(self.encoded, added), touched, book
 
     def _copies(self, codes: Codes) -> Variants:
-        e = self.encoded
-        by_account = (
-            (e.position_start, e.position_order),
-            (e.order_start, e.order_order),
-            (e.balance_start, e.balance_order),
-        )
-        return self._with_added(Variants.of(e.book, codes, by_account=by_account), codes)
+        return self._with_added(Variants.of(self.encoded.book, codes, by_account=_by_account(self.encoded)), codes)
 
     def _with_added(self, variants: Variants, codes: Codes) -> Variants:
         """Copies of accounts with the rows that were added to these."""
@@ -99,3 +94,8 @@ class Ledger:
             if len(of):
                 variants = variants.with_balance(paid[of], currency, rows.balances.amount[of])
         return variants
+
+
+def _by_account(e: Encoded) -> tuple[tuple[Rows, Rows], ...]:
+    """Offsets and order of positions, orders and balances by account."""
+    return (e.position_start, e.position_order), (e.order_start, e.order_order), (e.balance_start, e.balance_order)
