@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,7 @@ from margin.pools import Collateral, CrossPool, IsolatedPool, PartlyIsolated, Se
 from margin.rates import RateTable
 from margin.regime import Regime
 from margin.venues import load
+from margin.venues.okx.rules import Options
 from models.okx_market import PRICES, okx_market
 from models.test_historical import model_of
 
@@ -58,13 +58,13 @@ DERIVE = {"USDC": 20_000.0, "ETH": 5.0, "wstETH": 4.0, "USDT": 10_000.0}
 
 def make(name: str, market: Market, params: list) -> World:
     """The world of a name in `NAMES`; `market` is that of the fixture, `params` files with borrow tiers."""
+    segregated, cross = deribit("segregated_portfolio").model, deribit("cross_portfolio").model
     kind, _, rest = name.partition(" ")
     if kind == "deribit":
         sums = rest.endswith("portfolio")
-        return World(deribit(rest), market, COINS, inverse_only=rest == "segregated_portfolio", path="sums" if sums else "general")
+        inverse_only = rest == "segregated_portfolio"
+        return World(deribit(rest), market, COINS, inverse_only=inverse_only, path="sums" if sums else "general")
     if kind == "okx":
-        from margin.venues.okx.rules import Options
-
         options = Options(merged_units=rest != "apart")
         rules = load("okx").regime("portfolio", as_of=DAY, params=params, accept=STATUSES, options=options)
         return World(rules, okx_market(), OKX, path="sums", isolated=False)
@@ -73,30 +73,21 @@ def make(name: str, market: Market, params: list) -> World:
         held = DERIVE if rest != "pm1_eth" else {"USDC": 20_000.0, "ETH": 5.0}
         path = "general" if rest == "srm" else "sums"
         return World(rules, derive_books.market(3, calm=rest == "srm"), held, orders=False, path=path)
-    model = deribit("cross_portfolio").model
+    hybrid = HybridModel(model=cross, steps=(Floor(name="history", model=model_of()), Buffer(name="buffer", fraction=0.1)))
+    split = SplitModel(cross, deribit("cross_standard").model)
     tiers = RateTable.incremental((0, 10_000), (0.1, 0.2))
-    made: dict[str, Callable[[], World]] = {
-        "isolated": lambda: World(Regime(name, IsolatedPool(), deribit("segregated_portfolio").model), market, COINS, isolated=True, inverse_only=True),
-        "split": lambda: World(
-            Regime(name, PartlyIsolated(CrossPool()), SplitModel(model, deribit("cross_standard").model)),
-            market, COINS, isolated=True, path="sums",
-        ),
-        "historical": lambda: World(Regime(name, CrossPool(), model_of()), market, COINS, orders=False),
-        "hybrid": lambda: World(
-            Regime(name, CrossPool(), HybridModel(model=model, steps=(Floor(name="h", model=model_of()), Buffer(name="b", fraction=0.1)))),
-            market, COINS, orders=False,
-        ),
-        "loans": lambda: World(
-            Regime(name, SharedOnly(CrossPool()), WithLoans(model, LoanMargin(lambda _: RateTable.flat(0.2), lambda _: tiers))),
-            market, COINS, loans=True, path="sums",
-        ),
-        "uncounted": lambda: World(
-            Regime(name, SegregatedPool(), deribit("segregated_portfolio").model, Collateral(counts_option_value=False)),
-            market, COINS, inverse_only=True, path="sums",
-        ),
-        "haircuts": lambda: World(linear.cross(haircut=0.1), linear.linear_market(), {"USDC": 500.0, "AAA": 3.0}, orders=False),
-    }  # fmt: skip
-    return made[kind]()
+    lent = WithLoans(cross, LoanMargin(lambda _: RateTable.flat(0.2), lambda _: tiers))
+    uncounted = Collateral(counts_option_value=False)
+    made = {
+        "isolated": World(Regime(name, IsolatedPool(), segregated), market, COINS, isolated=True, inverse_only=True),
+        "split": World(Regime(name, PartlyIsolated(CrossPool()), split), market, COINS, isolated=True, path="sums"),
+        "historical": World(Regime(name, CrossPool(), model_of()), market, COINS, orders=False),
+        "hybrid": World(Regime(name, CrossPool(), hybrid), market, COINS, orders=False),
+        "loans": World(Regime(name, SharedOnly(CrossPool()), lent), market, COINS, loans=True, path="sums"),
+        "uncounted": World(Regime(name, SegregatedPool(), segregated, uncounted), market, COINS, inverse_only=True, path="sums"),
+        "haircuts": World(linear.cross(haircut=0.1), linear.linear_market(), {"USDC": 500.0, "AAA": 3.0}, orders=False),
+    }
+    return made[kind]
 
 
 NAMES = (
@@ -104,8 +95,6 @@ NAMES = (
     "okx merged", "okx apart", "derive pm1_eth", "derive pm2_eth", "derive srm",
     "isolated", "split", "historical", "hybrid", "loans", "uncounted", "haircuts",
 )  # fmt: skip
-SUMS = ("deribit segregated_portfolio", "deribit cross_portfolio", "okx merged", "okx apart", "derive pm1_eth", "derive pm2_eth",
-        "split", "loans", "uncounted")  # fmt: skip
 
 
 def sizes(market: Market, rng: np.random.Generator, names: np.ndarray) -> np.ndarray:
@@ -118,7 +107,7 @@ def sizes(market: Market, rng: np.random.Generator, names: np.ndarray) -> np.nda
 
 
 def book(world: World, rng: np.random.Generator, *, accounts: int, held: int = 6, entries: bool | None = None) -> Book:
-    """Accounts of 0 to `held` positions, some twice in an instrument, some entered at the mark of now, some with nothing at all."""
+    """Accounts of 0 to `held` positions, some twice in an instrument, some entered at the mark of now."""
     market, names = world.market, world.names
     listed = names[rng.random(len(names)) < 0.6] if len(names) > 4 else names[:1]  # others trade later
     count = rng.integers(0, held + 1, accounts)
@@ -192,6 +181,8 @@ def trades(world: World, rng: np.random.Generator, *, accounts: int, count: int,
     }
     if priced:
         table["price"] = np.where(rng.random(count) < 0.5, np.nan, mark * rng.uniform(0.95, 1.05, count))
-    if world.isolated and isinstance(world.regime.pool, IsolatedPool):
-        table["isolated_collateral"] = np.round(rng.uniform(0, 1, count), 3)
+    shared = not isinstance(world.regime.pool, IsolatedPool)
+    if world.isolated and (priced or not shared):
+        none = (rng.random(count) < 0.5) & shared
+        table["isolated_collateral"] = np.where(none, np.nan, np.round(rng.uniform(0, 1, count), 3))
     return table

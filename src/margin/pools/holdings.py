@@ -109,7 +109,7 @@ class Holdings:
     def by_currency(self, values: Array, market: Market) -> Array:
         """Sum of a figure of positions by account and settlement currency, shape (n_accounts, k)."""
         k = len(self.currencies)
-        sums: Array = np.bincount(self.cells(market), weights=values, minlength=self.n_accounts * k)
+        sums = np.bincount(self.cells(market), weights=values, minlength=self.n_accounts * k)
         return sums.astype(np.float64, copy=False).reshape(self.n_accounts, k)
 
     def uses_currency(self, market: Market) -> Flags:

@@ -1,0 +1,93 @@
+"""What trades would change, from stored amounts, against margining copies of the account from nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine import worlds
+from margin import Engine
+from margin.analysis.what_if import what_if
+from margin.contracts import option_value, value_per_contract
+
+seeds = st.integers(0, 2**32 - 1)
+FIGURES = ("equity", "initial_collateral", "maintenance_collateral", "initial_margin", "maintenance_margin", "available",
+           "excess", "shortfall")  # fmt: skip
+
+
+def slack(world, book, trades) -> float:
+    """What another order of summation may change, in USD: 1e-12 of all gross amounts, and the last decimal that rules state."""
+    market = world.market
+    usd = market.usd * market.money_usd
+    row = book.resolve(market)[0][book.positions.instrument] if len(book.positions) else np.zeros(0, dtype=np.int32)
+    worth = np.abs(value_per_contract(market)) + np.abs(option_value(market, np.arange(len(market)), np.ones(len(market))))
+    worth = worth * usd[market.settlement]
+    names = {name: i for i, name in enumerate(market.instruments.to_list())}
+    traded = [names[name] for name in trades["instrument"]]
+    gross = (np.abs(book.positions.quantity) * worth[row]).sum() + (np.abs(trades["quantity"]) * worth[traded]).sum()
+    codes = book.resolve(market)[1][book.balances.currency]
+    gross += np.nansum(np.abs(book.balances.amount) * usd[codes])
+    decimals = 10.0 ** -getattr(world.regime.model, "initial_decimals", None) if decimals_of(world) else 0.0
+    return 1e-12 * gross + 2 * decimals * max(1.0, np.nanmax(usd))
+
+
+def decimals_of(world) -> bool:
+    return getattr(world.regime.model, "initial_decimals", None) is not None
+
+
+def close(found, wanted, atol) -> None:
+    for name in FIGURES:
+        np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), rtol=0, atol=atol, err_msg=name)
+
+
+@pytest.mark.parametrize("name", worlds.NAMES)
+@settings(max_examples=12)
+@given(seed=seeds)
+def test_equals_the_analysis(world_of, name, seed):
+    """One by one and all at once, whoever answers."""
+    world, rng = world_of(name), np.random.default_rng(seed)
+    book = worlds.book(world, rng, accounts=3, held=9)
+    engine = Engine(world.regime, book, world.market)
+    table = worlds.trades(world, rng, accounts=3, count=8, priced=False)
+    if world.isolated and "isolated_collateral" in table:
+        table["isolated_collateral"] = table["isolated_collateral"] * 0.0  # what a trade without the column adds
+    del table["account"]
+    account = int(rng.integers(3))
+    wanted = what_if(world.regime, book, world.market, table, account=account)
+    atol = slack(world, book, table)
+    asked = engine.account(account)
+    if "isolated_collateral" not in table:
+        each = asked.what_if_each(table["instrument"], table["quantity"])
+        close(each.after, wanted.after, atol)
+        close(each.before, wanted.before, 0.0)
+        np.testing.assert_array_equal(each.columns()["candidate"].to_numpy(), np.arange(8))
+    asked = engine.account(account)  # what was asked about is priced by now
+    close(asked.what_if_trades(table).after, wanted.after, 0.0)
+    for i, (instrument, quantity) in enumerate(zip(table["instrument"].tolist(), table["quantity"].tolist(), strict=True)):
+        if "isolated_collateral" in table:
+            break
+        effect = asked.what_if(instrument, quantity)
+        for field, value in (
+            (effect.initial_before, wanted.before.initial_margin[i]),
+            (effect.initial_after, wanted.after.initial_margin[i]),
+            (effect.maintenance_before, wanted.before.maintenance_margin[i]),
+            (effect.maintenance_after, wanted.after.maintenance_margin[i]),
+            (effect.initial_collateral, wanted.after.initial_collateral[i]),
+            (effect.maintenance_collateral, wanted.after.maintenance_collateral[i]),
+            (effect.available, wanted.after.available[i]),
+            (effect.excess, wanted.after.excess[i]),
+        ):
+            assert field == pytest.approx(value, rel=0, abs=atol)
+        if min(abs(effect.available), abs(effect.excess)) > atol:
+            assert effect.status == wanted.columns()["status_after"][i]
+
+
+@pytest.mark.parametrize("name", worlds.NAMES)
+def test_the_path_is_told(world_of, name):
+    """Portfolio models in pools that share answer from stored amounts, all others by margining the account."""
+    world, rng = world_of(name), np.random.default_rng(1)
+    book = worlds.book(world, rng, accounts=2, held=9)
+    engine = Engine(world.regime, book, world.market)
+    assert engine.account(0).path == world.path
