@@ -8,7 +8,8 @@ a) Public functions (`def`). Each checks dtypes and shapes, then the range of ev
    results, and releases the GIL for the loop. Nothing inside a loop is checked: an index that passed cannot leave its array,
    and a nan is carried through, never lost in a comparison.
 b) Loops over accounts, groups and lines (`cdef ... noexcept nogil`), plain Cython, in line order. They hold the aggregation.
-   What turns identifiers into dense codes stands in `_identifiers.pxi`, which is part of this file.
+   What turns identifiers into dense codes stands in `_identifiers.pxi`, sums that net one way in `_netting.pxi`, which are
+   part of this file.
 c) Micro-kernels in C (`_native/`): the innermost vector loops, compiled once per instruction set. One table of function
    pointers is chosen when the module is imported.
 
@@ -22,6 +23,7 @@ import numpy as np
 
 from margin._checks import check_count, check_folds, check_length, dtypes, tail_mass
 
+from libc.math cimport fabs
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
@@ -331,6 +333,9 @@ def tiers(amount, table, table_start, floor, rate, slope, deduction, closed):  #
                 k += 1
             out[i] = a * (rates[k] + slopes[k] * a) - deductions[k]
     return results
+
+
+include "_netting.pxi"
 
 
 # Options

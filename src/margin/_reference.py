@@ -23,6 +23,7 @@ from margin._checks import (
     check_start,
     dtypes,
 )
+from margin._reference_netting import reduced_sums
 from margin._reference_scenarios import accumulate, fold, segments, stress, stress_folded, tail
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ __all__ = [
     "line_sums",
     "lookup_bytes",
     "lookup_int64",
+    "reduced_sums",
     "segment_sum",
     "stress",
     "stress_folded",

@@ -168,9 +168,10 @@ class Assessment:
     def status(self) -> NDArray[np.int8]:
         """Position in `STATUSES` of each row."""
         r = self.results
-        return statuses(
+        status = statuses(
             r.initial, r.maintenance, r.initial_collateral, r.maintenance_collateral, liquidates_at=self.regime.liquidates_at
         )
+        return np.asarray(status, dtype=np.int8)
 
     def columns(self) -> dict[str, Any]:
         """Every figure as a column: numpy arrays, `Ids` and (where few names repeat) `Coded`, each of length ``len(self)``.
@@ -282,18 +283,18 @@ class Assessment:
 
 
 def statuses(
-    initial: Array,
-    maintenance: Array,
-    initial_collateral: Array,
-    maintenance_collateral: Array,
+    initial: Array | float,
+    maintenance: Array | float,
+    initial_collateral: Array | float,
+    maintenance_collateral: Array | float,
     *,
     liquidates_at: Literal["equality", "excess"],
-) -> NDArray[np.int8]:
-    """Position in `STATUSES` of pools by their margins and what counts against them, as `Assessment` has it."""
+) -> Any:
+    """Position in `STATUSES` of pools, or of one pool, by margins and what counts against them, as `Assessment` has it."""
     reached = maintenance > maintenance_collateral if liquidates_at == "excess" else maintenance >= maintenance_collateral
     liquidation = reached & ((maintenance > 0) | (maintenance_collateral < 0))
-    restricted = np.logical_not(initial <= initial_collateral)  # nan is not healthy
-    return np.where(liquidation, 2, np.where(restricted, 1, 0)).astype(np.int8)
+    met = initial <= initial_collateral  # nan is not healthy
+    return 2 * liquidation + (1 - liquidation) * (1 - met)
 
 
 def pool_names(market: Market, name: Codes) -> Coded:

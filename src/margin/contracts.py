@@ -65,20 +65,10 @@ def unrealised_pnl(market: Market, row: Index, quantity: Array, entry_price: Arr
     """
     if entry_price is None:
         return np.zeros(len(row))
-    size, level = entry_terms(market, row, quantity, entry_price)
-    return np.asarray(size * (level + gain_level(market)[row]))
-
-
-def entry_terms(market: Market, row: Index, quantity: Array, entry_price: Array) -> tuple[Array, Array]:
-    """What the unrealised P&L of a position takes from its entry, ``size * (level + gain_level)``; whatever the price now."""
-    size = np.where(is_option(market), 0.0, market.contract_size)[row] * quantity
-    return size, np.where(market.inverse[row], 1.0 / entry_price, -entry_price)
-
-
-def gain_level(market: Market) -> Array:
-    """What the unrealised P&L of a position takes from the price of its instrument, shape (n,); see `entry_terms`."""
-    coin = np.divide(1.0, market.mark, out=np.zeros(len(market)), where=~is_option(market))  # per unit of quote currency
-    return np.where(market.inverse, -coin, market.mark)
+    options = is_option(market)
+    worth = np.divide(1.0, market.mark, out=np.zeros(len(market)), where=~options)[row]  # coin per unit of quote currency
+    size = np.where(options, 0.0, market.contract_size)[row] * quantity
+    return np.where(market.inverse[row], size * (1.0 / entry_price - worth), size * (market.mark[row] - entry_price))
 
 
 def entry_value(market: Market, row: Index, quantity: Array, entry_price: Array) -> Array:

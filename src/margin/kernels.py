@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         line_sums,
         lookup_bytes,
         lookup_int64,
+        reduced_sums,
         segment_sum,
         stress,
         stress_folded,
@@ -51,6 +52,7 @@ __all__ = [
     "line_sums",
     "lookup_bytes",
     "lookup_int64",
+    "reduced_sums",
     "segment_sum",
     "stress",
     "stress_folded",
@@ -105,6 +107,7 @@ if not TYPE_CHECKING:
     line_sums = _kernels.line_sums
     lookup_bytes = _kernels.lookup_bytes
     lookup_int64 = _kernels.lookup_int64
+    reduced_sums = _kernels.reduced_sums
     segment_sum = _kernels.segment_sum
     stress = _kernels.stress
     stress_folded = _kernels.stress_folded

@@ -17,6 +17,15 @@ from margin.engine.sums import StoredSums
 from margin.ids import Ids
 
 
+class Now(NamedTuple):
+    """An account as it is, in USD; sums over its pools."""
+
+    initial_margin: float
+    maintenance_margin: float
+    initial_collateral: float
+    maintenance_collateral: float
+
+
 class Effect(NamedTuple):
     """An account before and after a trade, in USD; sums over its pools.
 
@@ -59,6 +68,8 @@ class Account:
         Of this account alone.
     figures : Figures
         One entry.
+    now : Now
+        Some of it as plain numbers.
     sums : StoredSums or None
         Stored amounts; None under rules for which there are none.
     """
@@ -67,13 +78,16 @@ class Account:
     book: Book
     assessment: Assessment
     figures: Figures
+    now: Now
     sums: StoredSums | None
 
     @classmethod
     def of(cls, rules: PricedRules, book: Book) -> Account:
         """Margin the one account of a book and store what its pools and risk units need."""
         assessment = rules.assess(book)
-        return cls(rules, book, assessment, Figures.of(assessment), StoredSums.of(assessment))
+        figures = Figures.of(assessment)
+        now = Now(*(float(getattr(figures, name)[0]) for name in Now._fields))
+        return cls(rules, book, assessment, figures, now, StoredSums.of(assessment))
 
     @property
     def path(self) -> Literal["sums", "general"]:
@@ -107,14 +121,14 @@ class Account:
         if found is None:
             return self._general(instrument, quantity, price)
         initial, maintenance, available, excess, status = found
-        f = self.figures
+        now = self.now
         return Effect(
-            initial_before=float(f.initial_margin[0]),
+            initial_before=now.initial_margin,
             initial_after=initial,
-            maintenance_before=float(f.maintenance_margin[0]),
+            maintenance_before=now.maintenance_margin,
             maintenance_after=maintenance,
-            initial_collateral=float(f.initial_collateral[0]),
-            maintenance_collateral=float(f.maintenance_collateral[0]),
+            initial_collateral=now.initial_collateral,
+            maintenance_collateral=now.maintenance_collateral,
             available=available,
             excess=excess,
             status=STATUSES[status],

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin.assessment import Results
-from margin.contracts import entry_terms, gain_level, option_value
+from margin.contracts import option_value, unrealised_pnl
 from margin.encoded import Encoded
 from margin.lines import Lines, OrderLines
 from margin.market import Market
@@ -35,8 +35,8 @@ class Block:
     lines : Lines
     orders : OrderLines
     quantity : ndarray of float64, shape (n_positions,)
-    entry : (ndarray, ndarray) of float64, shape (n_positions,), or None
-        What `margin.contracts.entry_terms` takes from entry prices.
+    entry : ndarray of float64, shape (n_positions,), or None
+        Entry prices.
     coin : ndarray of int64
         The lines of currencies, by account and currency.
     """
@@ -48,7 +48,7 @@ class Block:
     lines: Lines
     orders: OrderLines
     quantity: Array
-    entry: tuple[Array, Array] | None
+    entry: Array | None
     coin: Rows
 
     @classmethod
@@ -56,19 +56,16 @@ class Block:
         """Group the rows of the accounts."""
         holdings, partition, lines, orders = regime.group(encoded, prepared, first, last)
         held, positions = encoded.book.positions, encoded.positions_of(first, last)
-        coin, quantity = np.flatnonzero(lines.row >= len(encoded.market)), held.quantity[positions]
-        entry = None
-        if held.entry_price is not None:
-            entry = entry_terms(encoded.market, holdings.row, quantity, held.entry_price[positions])
+        coin = np.flatnonzero(lines.row >= len(encoded.market))
         return cls(
             first=first,
             last=last,
-            holdings=replace(holdings, cell=holdings.cells(encoded.market)),
+            holdings=holdings,
             partition=partition,
             lines=lines,
             orders=orders,
-            quantity=quantity,
-            entry=entry,
+            quantity=held.quantity[positions],
+            entry=None if held.entry_price is None else held.entry_price[positions],
             coin=coin[np.lexsort((lines.row[coin], lines.pool[coin]))],
         )
 
@@ -80,7 +77,7 @@ class Block:
         market, row = encoded.market, self.holdings.row
         holdings = replace(
             self.holdings,
-            unrealised=np.zeros(len(row)) if self.entry is None else self.entry[0] * (self.entry[1] + gain_level(market)[row]),
+            unrealised=unrealised_pnl(market, row, self.quantity, self.entry),
             option_value=option_value(market, row, self.quantity),
         )
         if not prepared.shocked_currencies.any():

@@ -255,19 +255,10 @@ class DeltaConcentrationCharge:
         index, per_usd = sensitivities.index, sensitivities.per_usd
 
         def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
-            def total(coefficient: Array, side: int) -> Array:
-                return kernels.line_sums(units.start, lines.row, lines.quantity, coefficient, side)
-
-            long_options = total(options, LONG)
-            rest = total(futures, ALL) + total(options, SHORT)
-            delta = np.abs(
-                np.where(
-                    rest < 0,
-                    np.minimum(np.maximum(long_options + rest, rest), 0.0),
-                    np.maximum(np.minimum(long_options + rest, rest), 0.0),
-                )
-            )
+            delta = kernels.reduced_sums(units.start, lines.row, lines.quantity, options, futures)
             worth = delta * index[units.code]
+            if (worth <= threshold[units.code]).all():  # as it nearly always is
+                return np.zeros(len(units))
             excess = np.maximum(worth - threshold[units.code], 0.0) * increment[units.code] * delta
             charge = np.minimum(excess, maximum[units.code] * worth) * per_usd[units.code]
             return np.where(delta == 0, 0.0, charge)

@@ -280,4 +280,4 @@ def _without(parts: dict[str, Array], name: str) -> dict[str, Array]:
 
 
 def _rounded(values: Array, decimals: int | None) -> Array:
-    return values if decimals is None else np.round(values, decimals)
+    return values if decimals is None else values.round(decimals)

@@ -50,8 +50,6 @@ class Holdings:
         Most of a positive equity that stands in the risk unit of its coin; nan where there is no limit.
     switched_off : ndarray of bool, shape (n_accounts, k), or None
         Currencies that an account does not use as collateral.
-    cell : ndarray of int64, shape (n_positions,), or None
-        Account and settlement currency of each position as one number, for whoever asks often; None: worked out when asked.
     """
 
     n_accounts: int
@@ -73,7 +71,6 @@ class Holdings:
     has_balance: Flags
     hedge_cap: Array | None = None
     switched_off: Flags | None = None
-    cell: NDArray[np.int64] | None = None
 
     def as_collateral(self, amount: Array, account: Codes) -> Array:
         """Amounts by currency of some accounts, shape (n, k), without positive ones of currencies that are switched off."""
@@ -97,20 +94,14 @@ class Holdings:
             order_leg=None if order_leg is None else order_leg[orders],
             order_quantity=self.order_quantity[orders],
             order_price=self.order_price[orders],
-            cell=None if self.cell is None else self.cell[positions],
         )
-
-    def cells(self, market: Market) -> NDArray[np.int64]:
-        """Account and settlement currency of each position as one number, ``account * k + column``."""
-        if self.cell is not None:
-            return self.cell
-        return self.account.astype(np.int64) * len(self.currencies) + self.column[market.settlement][self.row]
 
     def by_currency(self, values: Array, market: Market) -> Array:
         """Sum of a figure of positions by account and settlement currency, shape (n_accounts, k)."""
         k = len(self.currencies)
-        sums = np.bincount(self.cells(market), weights=values, minlength=self.n_accounts * k)
-        return sums.astype(np.float64, copy=False).reshape(self.n_accounts, k)
+        cell = self.account.astype(np.int64) * k + self.column[market.settlement][self.row]
+        sums: Array = np.bincount(cell, weights=values, minlength=self.n_accounts * k).astype(np.float64, copy=False)
+        return sums.reshape(self.n_accounts, k)
 
     def uses_currency(self, market: Market) -> Flags:
         """Which accounts have a balance, a position or an order in which currency, shape (n_accounts, k)."""
