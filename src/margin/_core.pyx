@@ -8,8 +8,8 @@ a) Public functions (`def`). Each checks dtypes and shapes, then the range of ev
    results, and releases the GIL for the loop. Nothing inside a loop is checked: an index that passed cannot leave its array,
    and a nan is carried through, never lost in a comparison.
 b) Loops over accounts, groups and lines (`cdef ... noexcept nogil`), plain Cython, in line order. They hold the aggregation.
-   What turns identifiers into dense codes stands in `_identifiers.pxi`, sums that net one way in `_netting.pxi`, which are
-   part of this file.
+   What turns identifiers into dense codes stands in `_identifiers.pxi`, sums that net one way or are stored in
+   `_sums.pxi`, which are part of this file.
 c) Micro-kernels in C (`_native/`): the innermost vector loops, compiled once per instruction set. One table of function
    pointers is chosen when the module is imported.
 
@@ -335,9 +335,6 @@ def tiers(amount, table, table_start, floor, rate, slope, deduction, closed):  #
     return results
 
 
-include "_netting.pxi"
-
-
 # Options
 
 def black76(forward, strike, years, vol, sign):  # IN x 5
@@ -567,3 +564,6 @@ cdef _tails(
                 continue
             _combine(&start[g], &row[0], &quantity[0], &table[0, 0], width, &total[0])
             _chosen.tail(n_scenarios, &total[0], &weight[0], mass, limit, deviations, &heap[0], &losses[g, 0], &scenarios[g, 0])
+
+
+include "_sums.pxi"

@@ -23,8 +23,8 @@ from margin._checks import (
     check_start,
     dtypes,
 )
-from margin._reference_netting import reduced_sums
 from margin._reference_scenarios import accumulate, fold, segments, stress, stress_folded, tail
+from margin._reference_sums import reduced_sums, stress_after
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -50,6 +50,7 @@ __all__ = [
     "reduced_sums",
     "segment_sum",
     "stress",
+    "stress_after",
     "stress_folded",
     "tail",
     "tiers",

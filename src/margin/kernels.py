@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         reduced_sums,
         segment_sum,
         stress,
+        stress_after,
         stress_folded,
         tail,
         take_bytes,
@@ -55,6 +56,7 @@ __all__ = [
     "reduced_sums",
     "segment_sum",
     "stress",
+    "stress_after",
     "stress_folded",
     "tail",
     "take_bytes",
@@ -110,6 +112,7 @@ if not TYPE_CHECKING:
     reduced_sums = _kernels.reduced_sums
     segment_sum = _kernels.segment_sum
     stress = _kernels.stress
+    stress_after = _kernels.stress_after
     stress_folded = _kernels.stress_folded
     tail = _kernels.tail
     take_bytes = _kernels.take_bytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,13 +210,25 @@ class ExpiryDeltaCharge:
         rate = np.maximum(s.parameter(self.minimum)[s.unit], np.expm1(exponent) if self.growth == "compound" else exponent)
         charged = (s.delta != 0) & (self.options | ~s.option)
         worth = s.value if self.priced_at == "index" else s.at_mark
-        coefficient = np.where(charged, s.delta * worth * rate, 0.0)
+        return PreparedExpiryDelta(np.where(charged, s.delta * worth * rate, 0.0))
 
-        def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
-            by_leaf = kernels.line_sums(leaves.start, lines.row, lines.quantity, coefficient, ALL)
-            return kernels.segment_sum(leaves.inside(units), np.abs(by_leaf))
 
-        return amount
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedExpiryDelta:
+    """`ExpiryDeltaCharge` for one market.
+
+    Attributes
+    ----------
+    coefficient : ndarray of float64, shape (n_rows,)
+        Rate times worth of the delta of one contract.
+    """
+
+    coefficient: Array
+
+    def __call__(self, lines: Lines, units: Segments, leaves: Segments) -> Array:
+        """Absolute sums of the leaves, added up by unit."""
+        by_leaf = kernels.line_sums(leaves.start, lines.row, lines.quantity, self.coefficient, ALL)
+        return kernels.segment_sum(leaves.inside(units), np.abs(by_leaf))
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,18 +264,42 @@ class DeltaConcentrationCharge:
         threshold, increment, maximum = (
             sensitivities.parameter(p) for p in (self.threshold, self.increment, self.maximum)
         )
-        index, per_usd = sensitivities.index, sensitivities.per_usd
+        beyond = np.column_stack((sensitivities.index, threshold[:-1], increment[:-1], maximum[:-1], sensitivities.per_usd))
+        return PreparedDeltaConcentration(options, futures, np.ascontiguousarray(beyond.T))
 
-        def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
-            delta = kernels.reduced_sums(units.start, lines.row, lines.quantity, options, futures)
-            worth = delta * index[units.code]
-            if (worth <= threshold[units.code]).all():  # as it nearly always is
-                return np.zeros(len(units))
-            excess = np.maximum(worth - threshold[units.code], 0.0) * increment[units.code] * delta
-            charge = np.minimum(excess, maximum[units.code] * worth) * per_usd[units.code]
-            return np.where(delta == 0, 0.0, charge)
 
-        return amount
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedDeltaConcentration:
+    """`DeltaConcentrationCharge` for one market.
+
+    Attributes
+    ----------
+    options, futures : ndarray of float64, shape (n_rows,)
+        Delta of one contract of each option, and of everything else.
+    parameters : ndarray of float64, shape (5, n_units)
+        Index, threshold, increment, maximum, and pool currency per USD.
+    """
+
+    options: Array
+    futures: Array
+    parameters: Array
+
+    def __call__(self, lines: Lines, units: Segments, leaves: Segments) -> Array:
+        """The charge on the delta of each unit."""
+        delta = kernels.reduced_sums(units.start, lines.row, lines.quantity, self.options, self.futures)
+        index, threshold, *others = self.parameters[:, units.code]
+        if (delta * index <= threshold).all():  # as it nearly always is
+            return np.zeros(len(units))
+        return np.where(delta == 0, 0.0, beyond_threshold(delta, index, threshold, *others, least=np.minimum, most=np.maximum))
+
+
+def beyond_threshold(
+    delta: Any, index: Any, threshold: Any, increment: Any, maximum: Any, per_usd: Any, *, least: Any, most: Any
+) -> Any:
+    """The formula of `DeltaConcentrationCharge` for a delta >= 0; `least` and `most` are those of arrays or of numbers."""
+    worth = delta * index
+    excess = most(worth - threshold, 0.0) * increment * delta
+    return least(excess, maximum * worth) * per_usd
 
 
 @dataclass(frozen=True, slots=True)
