@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine import worlds
 from margin import Engine
 from margin.analysis.what_if import what_if
 from margin.contracts import option_value, value_per_contract
+from margin.models.prepared_portfolio import rounded_number
 
 seeds = st.integers(0, 2**32 - 1)
 FIGURES = ("equity", "initial_collateral", "maintenance_collateral", "initial_margin", "maintenance_margin", "available",
@@ -69,6 +70,7 @@ def test_equals_the_analysis(world_of, name, seed):
         if "isolated_collateral" in table:
             break
         effect = asked.what_if(instrument, quantity)
+        assert effect.path in (world.path, "general")
         for field, value in (
             (effect.initial_before, wanted.before.initial_margin[i]),
             (effect.initial_after, wanted.after.initial_margin[i]),
@@ -84,10 +86,21 @@ def test_equals_the_analysis(world_of, name, seed):
             assert effect.status == wanted.columns()["status_after"][i]
 
 
+@given(value=st.floats(-1e12, 1e12), decimals=st.sampled_from([None, 0, 2, 8]))
+@example(value=float("nan"), decimals=8)
+@example(value=float("inf"), decimals=2)
+def test_a_number_is_rounded_as_an_array_is(value, decimals):
+    wanted = value if decimals is None else float(np.array([value]).round(decimals)[0])
+    assert rounded_number(value, decimals) == pytest.approx(wanted, rel=0, abs=0, nan_ok=True)
+
+
 @pytest.mark.parametrize("name", worlds.NAMES)
 def test_the_path_is_told(world_of, name):
-    """Portfolio models in pools that share answer from stored amounts, all others by margining the account."""
+    """Portfolio models in pools that share answer from what is stored, all others by margining the account."""
     world, rng = world_of(name), np.random.default_rng(1)
     book = worlds.book(world, rng, accounts=2, held=9)
     engine = Engine(world.regime, book, world.market)
     assert engine.account(0).path == world.path
+    priced = [engine.account(0).what_if(name, 1.0).path for name in world.names[:6].tolist() * 2]
+    if not world.isolated:
+        assert world.path in priced[6:]

@@ -67,11 +67,11 @@ def make(name: str, market: Market, params: list) -> World:
     if kind == "okx":
         options = Options(merged_units=rest != "apart")
         rules = load("okx").regime("portfolio", as_of=DAY, params=params, accept=STATUSES, options=options)
-        return World(rules, okx_market(), OKX, path="sums", isolated=False)
+        return World(rules, okx_market(), OKX, path="unit")
     if kind == "derive":
         rules = load("derive").regime(rest, as_of="2025-12-08")
         held = DERIVE if rest != "pm1_eth" else {"USDC": 20_000.0, "ETH": 5.0}
-        path = "general" if rest == "srm" else "sums"
+        path = "general" if rest == "srm" else "unit"
         return World(rules, derive_books.market(3, calm=rest == "srm"), held, orders=False, path=path)
     hybrid = HybridModel(model=cross, steps=(Floor(name="history", model=model_of()), Buffer(name="buffer", fraction=0.1)))
     split = SplitModel(cross, deribit("cross_standard").model)

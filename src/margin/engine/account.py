@@ -16,6 +16,8 @@ from margin.engine.rules import PricedRules
 from margin.engine.sums import StoredSums
 from margin.ids import Ids
 
+Path = Literal["sums", "unit", "general"]
+
 
 class Now(NamedTuple):
     """An account as it is, in USD; sums over its pools."""
@@ -39,8 +41,8 @@ class Effect(NamedTuple):
         Collateral less initial (maintenance) margin of the pool that has least of it, after the trade.
     status : str
         Of the worst pool, after the trade.
-    path : {"sums", "general"}
-        Whether all but the risk unit that trades was taken from stored amounts, or the account was margined as a whole.
+    path : {"sums", "unit", "general"}
+        What was worked out: stored sums with one more line in them; the risk unit that trades, from its lines; the whole account.
     """
 
     initial_before: float
@@ -52,7 +54,7 @@ class Effect(NamedTuple):
     available: float
     excess: float
     status: str
-    path: Literal["sums", "general"]
+    path: Path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +74,8 @@ class Account:
         Some of it as plain numbers.
     sums : StoredSums or None
         Stored amounts; None under rules for which there are none.
+    path : {"sums", "unit", "general"}
+        How single trades at the mark are answered, wherever stored amounts can; see `Effect`.
     """
 
     rules: PricedRules
@@ -80,6 +84,7 @@ class Account:
     figures: Figures
     now: Now
     sums: StoredSums | None
+    path: Path
 
     @classmethod
     def of(cls, rules: PricedRules, book: Book) -> Account:
@@ -87,12 +92,9 @@ class Account:
         assessment = rules.assess(book)
         figures = Figures.of(assessment)
         now = Now(*(float(getattr(figures, name)[0]) for name in Now._fields))
-        return cls(rules, book, assessment, figures, now, StoredSums.of(assessment))
-
-    @property
-    def path(self) -> Literal["sums", "general"]:
-        """How single trades at the mark are answered: from stored amounts, or by margining the account as a whole."""
-        return "general" if self.sums is None else "sums"
+        sums = StoredSums.of(assessment)
+        path: Path = "general" if sums is None else "sums" if sums.keeps_sums else "unit"
+        return cls(rules, book, assessment, figures, now, sums, path)
 
     def what_if(self, instrument: str | int, quantity: float, *, price: float | None = None) -> Effect:
         """The account after a trade.
@@ -132,7 +134,7 @@ class Account:
             available=available,
             excess=excess,
             status=STATUSES[status],
-            path="sums",
+            path=self.path,
         )
 
     def what_if_each(self, instruments: object, quantities: object) -> WhatIf:

@@ -89,6 +89,11 @@ class StoredSums:
         pools = tuple(_pool(assessment, prepared, lines, orders, int(p)) for p in shared)
         return cls(pools, _pool_of(assessment, prepared, partition, lines, shared), regime.liquidates_at)
 
+    @property
+    def keeps_sums(self) -> bool:
+        """Whether risk units are answered from sums over their lines, not from the lines."""
+        return bool(self.pools) and self.pools[0].units.keeps_sums
+
     def traded(self, row: int, quantity: float) -> tuple[float, float, float, float, int] | None:
         """Initial and maintenance margin, what is available, excess (USD) and status after a trade; None where not known."""
         p = self.pool[row]

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from margin.engine.unit_sums import UnitSums
 from margin.lines import Lines, OrderLines, Segments, group_lines
 from margin.models.order_charges import OPEN_ORDERS
-from margin.models.prepared_portfolio import PreparedPortfolio
+from margin.models.prepared_portfolio import PreparedPortfolio, rounded_number
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -35,6 +36,8 @@ class UnitLines:
         Line of each row.
     orders : OrderLines
         Those that rest in the unit.
+    sums : UnitSums or None
+        Sums over the lines, where the model needs no more.
     """
 
     unit: Segments
@@ -44,23 +47,34 @@ class UnitLines:
     quantity: Array
     line: Mapping[int, int]
     orders: OrderLines
+    sums: UnitSums | None
 
     @classmethod
     def of(cls, prepared: PreparedPortfolio, code: int, lines: Lines, orders: OrderLines) -> UnitLines:
         """The lines and orders of a pool that stand in a unit."""
         here = np.flatnonzero(prepared.unit[lines.row] == code)
-        row, n = lines.row[here], len(here)
+        resting = np.flatnonzero(prepared.unit[orders.row] == code)
+        row, quantity, n = lines.row[here], lines.quantity[here], len(here)
         leaf = prepared.leaf[row]
         begins = np.flatnonzero(np.diff(leaf, prepend=-1))
+        unit, leaves = _run(n, code), Segments(np.append(begins, n), np.zeros(len(begins), dtype=np.int32), leaf[begins])
         return cls(
-            unit=_run(n, code),
-            leaves=Segments(np.append(begins, n), np.zeros(len(begins), dtype=np.int32), leaf[begins]),
+            unit=unit,
+            leaves=leaves,
             row=row,
             rank=prepared.rank[row],
-            quantity=lines.quantity[here],
+            quantity=quantity,
             line={int(r): i for i, r in enumerate(row)},
-            orders=orders.take(np.flatnonzero(prepared.unit[orders.row] == code)),
+            orders=orders.take(resting),
+            sums=UnitSums.of(prepared, Lines(np.zeros(n, dtype=np.int32), row, quantity, 1), unit, leaves),
         )
+
+    @classmethod
+    def empty(cls, prepared: PreparedPortfolio, code: int) -> UnitLines:
+        """A unit in which nothing is held."""
+        codes, values, flags = np.zeros(0, dtype=np.int32), np.zeros(0), np.zeros(0, dtype=np.bool_)
+        none = OrderLines(codes, codes, values, values, values, values, values, values, flags)
+        return cls.of(prepared, code, Lines(codes, codes, values, 1), none)
 
     def margins(self, prepared: PreparedPortfolio) -> tuple[float, float]:
         """Initial and maintenance margin as things stand."""
@@ -68,6 +82,8 @@ class UnitLines:
 
     def traded(self, prepared: PreparedPortfolio, row: int, quantity: float) -> tuple[float, float]:
         """The same after a trade."""
+        if self.sums is not None:
+            return self.sums.traded(row, quantity)
         line = self.line.get(row)
         if line is not None:
             held = self.quantity.copy()
@@ -112,14 +128,14 @@ class PoolUnits:
     Attributes
     ----------
     prepared : PreparedPortfolio
-    units : Mapping of int to UnitLines
-        By code of the unit; under `EVERY` one that holds nothing, for units in which nothing is held.
+    units : dict of int to UnitLines
+        By code of the unit; those in which nothing is held are added when they are first asked about.
     initial, maintenance : Mapping of int to float
         Margins of all but one unit, by its code, before rounding; under `EVERY` of all.
     """
 
     prepared: PreparedPortfolio
-    units: Mapping[int, UnitLines]
+    units: dict[int, UnitLines]
     initial: Mapping[int, float]
     maintenance: Mapping[int, float]
 
@@ -145,10 +161,9 @@ class PoolUnits:
         initial, required = ({code: pair[i] for code, pair in margins.items()} for i in (0, 1))
         by_unit = {*prepared.initial} | ({OPEN_ORDERS} if prepared.order_sets else set())
         beside = sum(amount for name, amount in components.items() if name not in by_unit)
-        none = np.zeros(0, dtype=np.int64)
         return cls(
             prepared=prepared,
-            units=units | {EVERY: UnitLines.of(prepared, EVERY, lines.take(none), orders.take(none))},
+            units=units,
             initial=_without_each(initial, beside),
             maintenance=_without_each(required, maintenance - sum(required.values())),
         )
@@ -156,17 +171,22 @@ class PoolUnits:
     def traded(self, row: int, quantity: float) -> tuple[float, float]:
         """Initial and maintenance margin of the pool after a trade."""
         code = int(self.prepared.unit[row])
-        known = code if code in self.units else EVERY
-        initial, maintenance = self.units[known].traded(self.prepared, row, quantity)
-        stated = self.prepared.rounded(np.array(self.initial[known] + initial))
-        return float(stated), self.maintenance[known] + maintenance
+        initial, maintenance = self._unit(code).traded(self.prepared, row, quantity)
+        known = code if code in self.initial else EVERY
+        stated = rounded_number(self.initial[known] + initial, self.prepared.initial_decimals)
+        return stated, self.maintenance[known] + maintenance
+
+    @property
+    def keeps_sums(self) -> bool:
+        """Whether units are answered from sums over their lines, not from the lines."""
+        return UnitLines.empty(self.prepared, 0).sums is not None if self.prepared.units else False
 
     def traded_each(self, row: Codes, quantity: Array) -> tuple[Array, Array]:
         """Initial and maintenance margin of the pool after each of k trades alone, shape (k,)."""
         prepared, k = self.prepared, len(row)
         code = prepared.unit[row].tolist()
-        known = [c if c in self.units else EVERY for c in code]
-        own = [self.units[c] for c in known]
+        known = [c if c in self.initial else EVERY for c in code]
+        own = [self._unit(c) for c in code]
         number = np.arange(k, dtype=np.int32)
         lines = group_lines(
             np.concatenate((np.repeat(number, [len(u.row) for u in own]), number)),
@@ -182,6 +202,11 @@ class PoolUnits:
             initial = initial + prepared.order_sets_of(lines, _behind(orders), risk)
         beside = (np.array([margins[c] for c in known]) for margins in (self.initial, self.maintenance))
         return prepared.rounded(next(beside) + initial), next(beside) + maintenance
+
+    def _unit(self, code: int) -> UnitLines:
+        if code not in self.units:
+            self.units[code] = UnitLines.empty(self.prepared, code)
+        return self.units[code]
 
 
 def _without_each(margins: Mapping[int, float], beside: float) -> dict[int, float]:

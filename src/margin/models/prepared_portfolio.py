@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -281,3 +282,11 @@ def _without(parts: dict[str, Array], name: str) -> dict[str, Array]:
 
 def _rounded(values: Array, decimals: int | None) -> Array:
     return values if decimals is None else values.round(decimals)
+
+
+def rounded_number(value: float, decimals: int | None) -> float:
+    """One number as numpy rounds an array of them."""
+    if decimals is None or not math.isfinite(value):
+        return value
+    scale = 10.0**decimals
+    return round(value * scale) / scale
