@@ -109,7 +109,7 @@ def sizes(market: Market, rng: np.random.Generator, names: np.ndarray) -> np.nda
 def book(world: World, rng: np.random.Generator, *, accounts: int, held: int = 6, entries: bool | None = None) -> Book:
     """Accounts of 0 to `held` positions, some twice in an instrument, some entered at the mark of now."""
     market, names = world.market, world.names
-    listed = names[rng.random(len(names)) < 0.6] if len(names) > 4 else names[:1]  # others trade later
+    listed = np.append(names[0], names[1:][rng.random(len(names) - 1) < 0.6])  # others trade later
     count = rng.integers(0, held + 1, accounts)
     account = np.repeat(np.arange(accounts), count)
     instrument = rng.choice(listed, len(account))
