@@ -50,13 +50,6 @@ def line_sums(
     coefficient: _Float,  # const double[::1]
     side: int,  # int
 ) -> _Float: ...
-def reduced_sums(
-    start: _Int64,  # const int64_t[::1]
-    row: _Int32,  # const int32_t[::1]
-    quantity: _Float,  # const double[::1]
-    option: _Float,  # const double[::1]
-    other: _Float,  # const double[::1]
-) -> _Float: ...
 def tiers(
     amount: _Float,  # const double[::1]
     table: _Int32,  # const int32_t[::1]

@@ -8,8 +8,8 @@ a) Public functions (`def`). Each checks dtypes and shapes, then the range of ev
    results, and releases the GIL for the loop. Nothing inside a loop is checked: an index that passed cannot leave its array,
    and a nan is carried through, never lost in a comparison.
 b) Loops over accounts, groups and lines (`cdef ... noexcept nogil`), plain Cython, in line order. They hold the aggregation.
-   What turns identifiers into dense codes stands in `_identifiers.pxi`, sums that net one way or are stored in
-   `_sums.pxi`, which are part of this file.
+   What turns identifiers into dense codes stands in `_identifiers.pxi`, what one more line does to a stored sum in
+   `_what_if.pxi`, which are part of this file.
 c) Micro-kernels in C (`_native/`): the innermost vector loops, compiled once per instruction set. One table of function
    pointers is chosen when the module is imported.
 
@@ -23,7 +23,6 @@ import numpy as np
 
 from margin._checks import check_count, check_folds, check_length, dtypes, tail_mass
 
-from libc.math cimport fabs
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
@@ -566,4 +565,4 @@ cdef _tails(
             _chosen.tail(n_scenarios, &total[0], &weight[0], mass, limit, deviations, &heap[0], &losses[g, 0], &scenarios[g, 0])
 
 
-include "_sums.pxi"
+include "_what_if.pxi"

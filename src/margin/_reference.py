@@ -24,7 +24,7 @@ from margin._checks import (
     dtypes,
 )
 from margin._reference_scenarios import accumulate, fold, segments, stress, stress_folded, tail
-from margin._reference_sums import reduced_sums, stress_after
+from margin._reference_what_if import stress_after
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -47,7 +47,6 @@ __all__ = [
     "line_sums",
     "lookup_bytes",
     "lookup_int64",
-    "reduced_sums",
     "segment_sum",
     "stress",
     "stress_after",

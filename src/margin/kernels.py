@@ -29,7 +29,6 @@ if TYPE_CHECKING:
         line_sums,
         lookup_bytes,
         lookup_int64,
-        reduced_sums,
         segment_sum,
         stress,
         stress_after,
@@ -53,7 +52,6 @@ __all__ = [
     "line_sums",
     "lookup_bytes",
     "lookup_int64",
-    "reduced_sums",
     "segment_sum",
     "stress",
     "stress_after",
@@ -109,7 +107,6 @@ if not TYPE_CHECKING:
     line_sums = _kernels.line_sums
     lookup_bytes = _kernels.lookup_bytes
     lookup_int64 = _kernels.lookup_int64
-    reduced_sums = _kernels.reduced_sums
     segment_sum = _kernels.segment_sum
     stress = _kernels.stress
     stress_after = _kernels.stress_after

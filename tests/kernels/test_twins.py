@@ -69,26 +69,6 @@ def test_line_sums(data, held, side):
     both("line_sums", start, row, quantity, data.draw(floats(rows)), side)
 
 
-@given(data=st.data(), held=lines(elements=anything))
-def test_reduced_sums(data, held):
-    start, row, quantity, rows = held
-    with np.errstate(all="ignore"):
-        both("reduced_sums", start, row, quantity, *(data.draw(floats(rows, anything)) for _ in range(2)))
-
-
-@given(data=st.data(), held=lines())
-def test_reduced_sums_net_one_way(data, held):
-    start, row, quantity, rows = held
-    option, other = (data.draw(floats(rows)) for _ in range(2))
-    sizes = both("reduced_sums", start, row, quantity, option, other)
-    longs = kernels.line_sums(start, row, quantity, option, 1)
-    rest = kernels.line_sums(start, row, quantity, other, 0) + kernels.line_sums(start, row, quantity, option, -1)
-    wanted = np.where(
-        rest < 0, np.minimum(np.maximum(longs + rest, rest), 0.0), np.maximum(np.minimum(longs + rest, rest), 0.0)
-    )
-    np.testing.assert_array_equal(sizes, np.abs(wanted))
-
-
 @given(data=st.data(), n_scenarios=st.integers(0, 45), quantity=anything)
 def test_stress_after(data, n_scenarios, quantity):
     table, relief, total = (kernels.aligned_table(rows, n_scenarios) for rows in (4, 2, 1))
@@ -187,7 +167,6 @@ HOSTILE = {
     "start beyond the lines": ("segment_sum", np.array([0, 5], I8), np.zeros(2)),
     "start falls": ("segment_sum", np.array([0, 2, 1], I8), np.zeros(2)),
     "row out of range": ("line_sums", GOOD_LINES[0], np.array([0, 3], I4), np.ones(2), np.zeros(3), 0),
-    "coefficients of different length": ("reduced_sums", *GOOD_LINES, np.zeros(3), np.zeros(2)),
     "a row that is not there": ("stress_after", np.zeros(8), 2, 1.0, TABLE, TABLE, 0, 8),
     "a unit that is not there": ("stress_after", np.zeros(8), 0, 1.0, TABLE, TABLE, -1, 8),
     "a sum that is not padded": ("stress_after", np.zeros(7), 0, 1.0, TABLE, TABLE, 0, 7),

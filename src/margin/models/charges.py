@@ -286,11 +286,15 @@ class PreparedDeltaConcentration:
 
     def __call__(self, lines: Lines, units: Segments, leaves: Segments) -> Array:
         """The charge on the delta of each unit."""
-        delta = kernels.reduced_sums(units.start, lines.row, lines.quantity, self.options, self.futures)
-        index, threshold, *others = self.parameters[:, units.code]
-        if (delta * index <= threshold).all():  # as it nearly always is
-            return np.zeros(len(units))
-        return np.where(delta == 0, 0.0, beyond_threshold(delta, index, threshold, *others, least=np.minimum, most=np.maximum))
+
+        def total(coefficient: Array, side: int) -> Array:
+            return kernels.line_sums(units.start, lines.row, lines.quantity, coefficient, side)
+
+        rest = total(self.futures, ALL) + total(self.options, SHORT)
+        together = total(self.options, LONG) + rest
+        delta = np.abs(np.clip(together, np.minimum(rest, 0.0), np.maximum(rest, 0.0)))
+        charge = beyond_threshold(delta, *self.parameters[:, units.code], least=np.minimum, most=np.maximum)
+        return np.where(delta == 0, 0.0, charge)
 
 
 def beyond_threshold(
