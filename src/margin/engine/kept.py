@@ -33,10 +33,7 @@ class Kept:
     encoded : Encoded
     prepared : Prepared
         The model that numbers the units of the results.
-    bounds : tuple of (int, int)
-        First and last account (exclusive) of each block.
-    blocks : tuple of (Block or None)
-        None where the rows have changed since and are to be grouped again.
+    blocks : tuple of Block
     results : tuple of Results
         One entry for each block.
     seconds : Mapping of str to float
@@ -46,8 +43,7 @@ class Kept:
     rules: PricedRules
     encoded: Encoded
     prepared: Prepared
-    bounds: tuple[tuple[int, int], ...]
-    blocks: tuple[Block | None, ...]
+    blocks: tuple[Block, ...]
     results: tuple[Results, ...]
     seconds: Mapping[str, float]
 
@@ -65,9 +61,8 @@ class Kept:
             new = Block.of(regime, encoded, prepared, *block)
             return new, new.results(regime, encoded.market, prepared)
 
-        bounds = blocks(encoded)
-        grouped, results = zip(*in_order(work, bounds, threads), strict=True)
-        return cls(codes, rules, encoded, prepared, bounds, grouped, results, _seconds(started, encoded_at, priced_at))
+        grouped, results = zip(*in_order(work, blocks(encoded), threads), strict=True)
+        return cls(codes, rules, encoded, prepared, grouped, results, _seconds(started, encoded_at, priced_at))
 
     def repriced(self, market: Market, *, threads: int) -> Kept:
         """The same book in another market; nothing is looked up or sorted again where the instruments are the same."""
@@ -83,18 +78,15 @@ class Kept:
         priced_at = time.perf_counter()
         grouped = same_order(self.prepared, prepared) and same_bands(before, market)
 
-        def work(block: tuple[Block | None, tuple[int, int]]) -> tuple[Block, Results]:
-            kept, accounts = block
-            if kept is None or not grouped:
-                new = Block.of(regime, encoded, prepared, *accounts)
+        def work(block: Block) -> tuple[Block, Results]:
+            if grouped:
+                new = block.repriced(regime, encoded, prepared)
             else:
-                new = kept.repriced(regime, encoded, prepared)
+                new = Block.of(regime, encoded, prepared, block.first, block.last)
             return new, new.results(regime, counted, prepared)
 
-        each = list(zip(self.blocks, self.bounds, strict=True))
-        done, results = zip(*in_order(work, each, threads), strict=True)
-        seconds = _seconds(started, encoded_at, priced_at)
-        return Kept(self.codes, rules, encoded, prepared, self.bounds, done, results, seconds)
+        done, results = zip(*in_order(work, self.blocks, threads), strict=True)
+        return Kept(self.codes, rules, encoded, prepared, done, results, _seconds(started, encoded_at, priced_at))
 
     def traded(self, encoded: Encoded, touched: Codes, after: Assessment) -> Kept:
         """The book after trades.
@@ -108,24 +100,23 @@ class Kept:
         after : Assessment
             Of these accounts alone, in this order, under the same rules.
         """
-        known = [_renumbered(results, self.prepared, after.prepared) for results in self.results]
+        results = [_renumbered(known, self.prepared, after.prepared) for known in self.results]
         grouped = list(self.blocks)
-        for b, (first, last) in enumerate(self.bounds):
-            inside = (first <= touched) & (touched < last)
-            if inside.any():
-                new = _taken(after.results, np.flatnonzero(inside[after.results.account]))
-                new = replace(new, account=touched[new.account])
-                old = _taken(known[b], np.flatnonzero(~np.isin(known[b].account, touched)))
-                holdings = encoded.holdings(encoded.positions_of(first, last), encoded.orders_of(first, last), first, last)
-                partition = after.regime.pool.partition(holdings, encoded.market)
-                both = Results.concatenated([old, new])
-                order = np.empty(len(both.account), dtype=np.int64)
-                order[_by_pool(partition.account + np.int32(first), partition.name, partition.currency)] = _by_pool(
-                    both.account, both.name, both.currency
-                )
-                known[b], grouped[b] = _taken(both, order), None
+        for b, block in enumerate(self.blocks):
+            inside = (block.first <= touched) & (touched < block.last)
+            if not inside.any():
+                continue
+            grouped[b] = Block.of(after.regime, encoded, after.prepared, block.first, block.last)
+            new = _taken(after.results, np.flatnonzero(inside[after.results.account]))
+            new = replace(new, account=touched[new.account])
+            old = _taken(results[b], np.flatnonzero(~np.isin(results[b].account, touched)))
+            both, order = Results.concatenated([old, new]), grouped[b].partition
+            rows = np.empty(len(both.account), dtype=np.int64)
+            wanted = _by_pool(order.account + np.int32(block.first), order.name, order.currency)
+            rows[wanted] = _by_pool(both.account, both.name, both.currency)
+            results[b] = _taken(both, rows)
         return replace(
-            self, encoded=encoded, prepared=after.prepared, blocks=tuple(grouped), results=tuple(known), seconds=after.timings
+            self, encoded=encoded, prepared=after.prepared, blocks=tuple(grouped), results=tuple(results), seconds=after.timings
         )
 
 
