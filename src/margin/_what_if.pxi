@@ -12,6 +12,7 @@ def stress_after(total, row, quantity, table, relief, unit, n_scenarios):  # IN,
     cdef int64_t width = pnl.shape[1], count = n_scenarios, s, r = row, u = unit
     cdef double q = quantity, lowest
     cdef double *after
+    cdef double *relief_of
     cdef int32_t scenario = -1
     if width % 8 or not 0 <= count <= width:
         raise ValueError(
@@ -26,12 +27,16 @@ def stress_after(total, row, quantity, table, relief, unit, n_scenarios):  # IN,
         raise ValueError(f"unit is {unit}; expected 0 <= unit < {relieved.shape[0]}")
     if count == 0:
         return 0.0, -1
-    after = <double *> malloc(width * sizeof(double))
+    after = <double *> malloc(2 * width * sizeof(double))
     if after == NULL:
         raise MemoryError
+    relief_of = after + width
     with nogil:
-        for s in range(width):
+        for s in range(count):
             after[s] = before[s] + q * pnl[r, s]
-        lowest = _chosen.lowest(count, after, &relieved[u, 0], &scenario)
+            relief_of[s] = relieved[u, s]
+        for s in range(count, width):  # whatever stands in the padding, it is not the lowest
+            after[s], relief_of[s] = 0.0, INFINITY
+        lowest = _chosen.lowest(count, after, relief_of, &scenario)
         free(after)
     return (0.0 if lowest >= 0 else -lowest), scenario

@@ -74,6 +74,7 @@ def test_stress_after(data, n_scenarios, quantity):
     table, relief, total = (kernels.aligned_table(rows, n_scenarios) for rows in (4, 2, 1))
     for array in (table, relief, total):
         array[:, :n_scenarios] = data.draw(hn.arrays(np.float64, (len(array), n_scenarios), elements=anything))
+        array[:, n_scenarios:] = -1e300  # padding must never win
     row, unit = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 1))
     with np.errstate(all="ignore"):
         arguments = total[0].copy(), row, quantity, table, relief, unit, n_scenarios
