@@ -9,12 +9,18 @@ import pytest
 from margin import config
 
 RATIOS = pytest.StashKey[list[tuple[str, str, float, float]]]()
-LATENCIES = pytest.StashKey[list[str]]()
+NOTES = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config):
-    config.stash[RATIOS] = []
-    config.stash[LATENCIES] = []
+    config.stash[RATIOS], config.stash[NOTES] = [], []
+
+
+@pytest.fixture
+def note(request, benchmark):
+    """Keep a line for the end of the output: what has no peer."""
+    benchmark.pedantic(lambda: None)
+    return request.config.stash[NOTES].append
 
 
 @pytest.fixture
@@ -31,42 +37,21 @@ def beside(request, benchmark):
             peer()
             times.append(perf_counter() - started)
         ours = benchmark.stats.stats.min if benchmark.stats else float("nan")
-        request.config.stash[RATIOS].append((name, peer.__doc__ or peer.__name__, ours, min(times)))
+        request.config.stash[RATIOS].append((name, peer.__doc__, ours, min(times)))
         return min(times) / ours
 
     return measure
 
 
-@pytest.fixture
-def latency(request, benchmark):
-    """Time every call of a job, after some to warm up; keep and return the median and the 99th percentile in microseconds."""
-    from time import perf_counter_ns
-
-    def measure(job, arguments, *, name):
-        benchmark.group = name
-        benchmark.pedantic(job, arguments[0], rounds=500)
-        taken = []
-        for given in arguments:
-            started = perf_counter_ns()
-            job(*given)
-            taken.append(perf_counter_ns() - started)
-        taken.sort()
-        middle, late = (taken[int(share * len(taken))] / 1e3 for share in (0.5, 0.99))
-        request.config.stash[LATENCIES].append(f"{name:<72} {len(taken):,} calls: p50 {middle:.1f} us, p99 {late:.1f} us")
-        return middle, late
-
-    return measure
-
-
 def pytest_terminal_summary(terminalreporter, config: pytest.Config):
-    rows = config.stash[RATIOS]
-    if not rows:
+    rows, notes = config.stash[RATIOS], config.stash[NOTES]
+    if not rows and not notes:
         return
     terminalreporter.section("ratios, best of each in this run")
     for name, peer, ours, theirs in rows:
         ratio = theirs / ours
         terminalreporter.write_line(f"{name:<72} {1e3 * ours:8.1f} ms   {peer:<42} {1e3 * theirs:8.1f} ms   {ratio:5.2f}x")
-    for line in config.stash[LATENCIES]:
+    for line in notes:
         terminalreporter.write_line(line)
     about = _kernels()
     terminalreporter.write_line(f"{about}, {platform.machine()}, Python {platform.python_version()}, one thread each unless said")
