@@ -23,7 +23,6 @@ import numpy as np
 
 from margin._checks import check_count, check_folds, check_length, dtypes, tail_mass
 
-from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset

@@ -1,5 +1,7 @@
 # A stored sum that gets one more line. Part of _core.pyx.
 
+from libc.math cimport INFINITY
+
 
 def stress_after(total, row, quantity, table, relief, unit, n_scenarios):  # IN, number, number, IN, IN, number, number
     """Worst loss of a group whose P&L is `total` after one more line, and the scenario that gives it, as `stress` counts them.
