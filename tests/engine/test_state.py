@@ -117,6 +117,21 @@ class TestReprice:
         for market in (later(cross.market), later(cross.market, 1), cross.market, later(cross.market)):
             same(engine.reprice(market), cross.regime.assess(engine.book, market))
 
+    @pytest.mark.parametrize("mode", ["cross_portfolio", "segregated_portfolio", "cross_standard"])
+    def test_a_trade_in_a_new_unit_numbers_the_others_anew(self, world_of, monkeypatch, mode):
+        """Blocks that did not trade hold units under other numbers than before."""
+        monkeypatch.setattr("margin.regime.BLOCK", 2)
+        world = world_of(f"deribit {mode}")
+        names = ["ETH-PERPETUAL", "ETH-27MAR26-2000-C"]
+        held = {"account": list(range(6)) * 2, "instrument": [n for n in names for _ in range(6)], "quantity": [30.0, -8.0] * 6}
+        book = Book.of(positions=held, balances={"account": list(range(6)), "currency": ["ETH"] * 6, "amount": [40.0] * 6})
+        engine = Engine(world.regime, book, world.market)
+        engine.trade({"account": [3], "instrument": ["BTC-PERPETUAL"], "quantity": [200.0]})
+        same(engine.assessment, world.regime.assess(engine.book, world.market))
+        for seed in (1, 2):
+            market = later(world.market, seed)
+            same(engine.reprice(market), world.regime.assess(engine.book, market))
+
     def test_threads_change_nothing(self, cross, monkeypatch):
         monkeypatch.setattr("margin.regime.BLOCK", 2)
         book = worlds.book(cross, np.random.default_rng(9), accounts=7)

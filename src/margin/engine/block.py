@@ -12,6 +12,7 @@ from margin.contracts import option_value, unrealised_pnl
 from margin.encoded import Encoded
 from margin.lines import Lines, OrderLines
 from margin.market import Market
+from margin.models.prepared_portfolio import PreparedPortfolio
 from margin.models.requirement import Prepared
 from margin.pools import Holdings, Partition
 from margin.regime import Regime, sharing, shocked_collateral
@@ -62,7 +63,7 @@ class Block:
             last=last,
             holdings=holdings,
             partition=partition,
-            lines=lines,
+            lines=_with_runs(lines, prepared),
             orders=orders,
             quantity=held.quantity[positions],
             entry=None if held.entry_price is None else held.entry_price[positions],
@@ -72,7 +73,7 @@ class Block:
     def repriced(self, regime: Regime, encoded: Encoded, prepared: Prepared) -> Block:
         """The same rows in another market; grouped anew where an equity has become zero or ceased to be.
 
-        The instruments of both markets are alike, the models rank and shock the same rows, and price bands are the same.
+        The instruments of both markets are alike, the models rank, number and shock the same rows, and price bands are the same.
         """
         market, row = encoded.market, self.holdings.row
         holdings = replace(
@@ -92,9 +93,20 @@ class Block:
         quantity[self.coin] = equity
         return replace(self, holdings=holdings, lines=replace(lines, quantity=quantity))
 
+    def numbered(self, prepared: Prepared) -> Block:
+        """The same with the numbers that a model ready for more rows gives to units and leaves."""
+        return replace(self, lines=_with_runs(self.lines, prepared))
+
     def results(self, regime: Regime, market: Market, prepared: Prepared) -> Results:
         """What the pools are worth and require."""
         return regime.margins(self.first, market, prepared, self.holdings, self.partition, self.lines, self.orders)
+
+
+def _with_runs(lines: Lines, prepared: Prepared) -> Lines:
+    """Lines that know their units and leaves, where all stand in one."""
+    if not isinstance(prepared, PreparedPortfolio) or (prepared.unit[lines.row] < 0).any():
+        return replace(lines, runs=None)
+    return replace(lines, runs=prepared.runs(lines))
 
 
 def alike(one: Market, other: Market) -> bool:
@@ -113,8 +125,11 @@ def same_bands(one: Market, other: Market) -> bool:
 
 
 def same_order(one: Prepared, other: Prepared) -> bool:
-    """Whether two models rank the rows alike and take the equity of the same currencies for lines."""
-    return np.array_equal(one.rank, other.rank) and np.array_equal(one.shocked_currencies, other.shocked_currencies)
+    """Whether two models rank and number the rows alike and take the equity of the same currencies for lines."""
+    numbered = not isinstance(one, PreparedPortfolio) or (
+        isinstance(other, PreparedPortfolio) and _same(one.unit, other.unit) and _same(one.leaf, other.leaf)
+    )
+    return numbered and _same(one.rank, other.rank) and _same(one.shocked_currencies, other.shocked_currencies)
 
 
 def _same(one: NDArray[np.generic], other: NDArray[np.generic]) -> bool:

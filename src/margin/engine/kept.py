@@ -101,7 +101,8 @@ class Kept:
             Of these accounts alone, in this order, under the same rules.
         """
         results = [_renumbered(known, self.prepared, after.prepared) for known in self.results]
-        grouped = list(self.blocks)
+        same = same_order(self.prepared, after.prepared)
+        grouped = [block if same else block.numbered(after.prepared) for block in self.blocks]
         for b, block in enumerate(self.blocks):
             inside = (block.first <= touched) & (touched < block.last)
             if not inside.any():

@@ -178,7 +178,11 @@ class PreparedPortfolio:
     def risk(self, lines: Lines) -> Risk:
         """Amounts of the units of all pools."""
         lines = self._inside(lines)
-        return self.amounts(lines, segments(lines, self.unit), segments(lines, self.leaf))
+        return self.amounts(lines, *(lines.runs or self.runs(lines)))
+
+    def runs(self, lines: Lines) -> tuple[Segments, Segments]:
+        """Runs of each unit and each leaf."""
+        return segments(lines, self.unit), segments(lines, self.leaf)
 
     def amounts(self, lines: Lines, units: Segments, leaves: Segments) -> Risk:
         """The same from lines that all stand in a unit, and the runs of each unit and leaf."""
