@@ -124,11 +124,12 @@ class Encoded:
         column = np.full(len(market.currencies), -1, dtype=np.int32)
         column[self.currencies] = np.arange(len(self.currencies), dtype=np.int32)
         n_currencies = len(self.currencies)
-        cell = (book.balances.account[balances] - first).astype(np.int64) * n_currencies
-        cell += column[self.currency_row][book.balances.currency[balances]]
+        owner, currency = book.balances.account[balances] - np.int32(first), book.balances.currency[balances]
+        in_column = column[self.currency_row]
+        cell = owner.astype(np.int64) * n_currencies + in_column[currency]
+
         def by_cell(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            total = np.bincount(cell, weights=values[balances], minlength=n_accounts * n_currencies)
-            return total.astype(np.float64, copy=False).reshape(n_accounts, n_currencies)
+            return kernels.cell_sums(owner, currency, in_column, values[balances], n_accounts, n_currencies)
 
         amount = by_cell(book.balances.amount)
         loan = None if book.balances.loan is None else by_cell(book.balances.loan)

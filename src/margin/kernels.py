@@ -22,13 +22,20 @@ if TYPE_CHECKING:
         accumulate,
         black76,
         black76_grid,
+        cell_sums,
+        code_sums,
         encode_bytes,
         encode_int64,
         fold,
         group,
+        leaf_sums,
         line_sums,
         lookup_bytes,
         lookup_int64,
+        net,
+        products,
+        profits,
+        runs,
         segment_sum,
         stress,
         stress_folded,
@@ -43,14 +50,21 @@ __all__ = [
     "aligned_table",
     "black76",
     "black76_grid",
+    "cell_sums",
+    "code_sums",
     "config",
     "encode_bytes",
     "encode_int64",
     "fold",
     "group",
+    "leaf_sums",
     "line_sums",
     "lookup_bytes",
     "lookup_int64",
+    "net",
+    "products",
+    "profits",
+    "runs",
     "segment_sum",
     "stress",
     "stress_folded",
@@ -98,13 +112,20 @@ if not TYPE_CHECKING:
     accumulate = _kernels.accumulate
     black76 = _kernels.black76
     black76_grid = _kernels.black76_grid
+    cell_sums = _kernels.cell_sums
+    code_sums = _kernels.code_sums
     encode_bytes = _kernels.encode_bytes
     encode_int64 = _kernels.encode_int64
     fold = _kernels.fold
     group = _kernels.group
+    leaf_sums = _kernels.leaf_sums
     line_sums = _kernels.line_sums
     lookup_bytes = _kernels.lookup_bytes
     lookup_int64 = _kernels.lookup_int64
+    net = _kernels.net
+    products = _kernels.products
+    profits = _kernels.profits
+    runs = _kernels.runs
     segment_sum = _kernels.segment_sum
     stress = _kernels.stress
     stress_folded = _kernels.stress_folded

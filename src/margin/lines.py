@@ -226,20 +226,20 @@ def group_lines(
     entry_value: Array | None = None,
 ) -> Lines:
     """Sort positions by (pool, rank, leg) and add up those of the same pool, row and leg, in their given order."""
-    minor = rank[row] if leg is None else LEGS * rank[row] + leg
-    _, order = kernels.group(pool, minor.astype(np.int32, copy=False), n_pools)
-    pool, row, quantity = pool[order], row[order], quantity[order]
-    leg = None if leg is None else leg[order]
-    leverage = None if leverage is None else leverage[order]
-    entry_value = None if entry_value is None else entry_value[order]
-    start = _runs(pool, row) if leg is None else _runs(pool, row, leg)
-    if len(start) - 1 < len(pool):
-        first = start[:-1]
-        pool, row, quantity = pool[first], row[first], kernels.segment_sum(start, quantity)
-        leg = None if leg is None else leg[first]
-        leverage = None if leverage is None else _lowest(leverage, first)
-        entry_value = None if entry_value is None else kernels.segment_sum(start, entry_value)
-    return Lines(pool, row, quantity, n_pools, leg, leverage, isolated, entry_value)
+    code = row if leg is None else LEGS * row + leg
+    if leg is not None:
+        rank = (LEGS * rank[:, None] + np.arange(LEGS, dtype=np.int32)).reshape(-1)
+    pool, code, quantity, order, start = kernels.net(pool, code, quantity, rank, n_pools)
+    return Lines(
+        pool=pool,
+        row=code if leg is None else code // LEGS,
+        quantity=quantity,
+        n_pools=n_pools,
+        leg=None if leg is None else (code % LEGS).astype(np.int8),
+        leverage=None if leverage is None else _lowest(leverage[order], start[:-1]),
+        isolated=isolated,
+        entry_value=None if entry_value is None else kernels.segment_sum(start, entry_value[order]),
+    )
 
 
 def group_orders(
@@ -305,10 +305,7 @@ def _lowest(values: Array, first: Offsets) -> Array:
 
 def segments(lines: Lines, code: Codes) -> Segments:
     """Runs of lines with the same pool and the same code of their row; `code` has one entry per row."""
-    of_line = code[lines.row]
-    start = _runs(lines.pool, of_line)
-    first = start[:-1]
-    return Segments(start, lines.pool[first], of_line[first])
+    return Segments(*kernels.runs(lines.pool, lines.row, code))
 
 
 def unprotected(orders: OrderLines) -> OrderLines:
@@ -341,7 +338,7 @@ def line_keys(lines: Lines | OrderLines, rank: Codes) -> Offsets:
 
 def pool_sums(pool: Codes, values: Array, n_pools: int) -> Array:
     """Sum of values by pool, in the order given."""
-    return np.bincount(pool, weights=values, minlength=n_pools).astype(np.float64, copy=False)
+    return kernels.code_sums(pool, values, n_pools)
 
 
 def _runs(*keys: NDArray[Any]) -> Offsets:

@@ -282,7 +282,7 @@ def _shocked_collateral(
     equity = holdings.balance + holdings.by_currency(holdings.unrealised + counted, market)
     if holdings.hedge_cap is not None:
         equity = np.fmin(equity, holdings.hedge_cap)  # caps are not negative, so a debt stays whole
-    account, column = np.nonzero((equity != 0) & shocked[holdings.currencies])
+    account, column = np.nonzero(np.ascontiguousarray((equity != 0) & shocked[holdings.currencies]))
     row = len(market) + holdings.currencies[column]
     return account.astype(np.int32), row.astype(np.int32), equity[account, column]
 

@@ -213,8 +213,7 @@ class ExpiryDeltaCharge:
         coefficient = np.where(charged, s.delta * worth * rate, 0.0)
 
         def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
-            by_leaf = kernels.line_sums(leaves.start, lines.row, lines.quantity, coefficient, ALL)
-            return kernels.segment_sum(leaves.inside(units), np.abs(by_leaf))
+            return kernels.leaf_sums(units.start, leaves.start, lines.row, lines.quantity, coefficient, GROSS)
 
         return amount
 
@@ -258,19 +257,16 @@ class DeltaConcentrationCharge:
             def total(coefficient: Array, side: int) -> Array:
                 return kernels.line_sums(units.start, lines.row, lines.quantity, coefficient, side)
 
-            long_options = total(options, LONG)
             rest = total(futures, ALL) + total(options, SHORT)
-            delta = np.abs(
-                np.where(
-                    rest < 0,
-                    np.minimum(np.maximum(long_options + rest, rest), 0.0),
-                    np.maximum(np.minimum(long_options + rest, rest), 0.0),
-                )
-            )
+            together = total(options, LONG) + rest
+            delta = np.abs(np.clip(together, np.minimum(rest, 0.0), np.maximum(rest, 0.0)))
             worth = delta * index[units.code]
-            excess = np.maximum(worth - threshold[units.code], 0.0) * increment[units.code] * delta
-            charge = np.minimum(excess, maximum[units.code] * worth) * per_usd[units.code]
-            return np.where(delta == 0, 0.0, charge)
+            charge = np.zeros(len(units))
+            over = np.flatnonzero(~(worth <= threshold[units.code]) & (delta != 0))  # few are
+            delta, worth, code = delta[over], worth[over], units.code[over]
+            excess = np.maximum(worth - threshold[code], 0.0) * increment[code] * delta
+            charge[over] = np.minimum(excess, maximum[code] * worth) * per_usd[code]
+            return charge
 
         return amount
 

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from margin import kernels
 from margin.market import SPOT, Market
 from margin.pools.collateral import Collateral
 
@@ -98,10 +99,8 @@ class Holdings:
 
     def by_currency(self, values: Array, market: Market) -> Array:
         """Sum of a figure of positions by account and settlement currency, shape (n_accounts, k)."""
-        k = len(self.currencies)
-        cell = self.account.astype(np.int64) * k + self.column[market.settlement][self.row]
-        sums: Array = np.bincount(cell, weights=values, minlength=self.n_accounts * k).astype(np.float64, copy=False)
-        return sums.reshape(self.n_accounts, k)
+        column = self.column[market.settlement]
+        return kernels.cell_sums(self.account, self.row, column, values, self.n_accounts, len(self.currencies))
 
     def uses_currency(self, market: Market) -> Flags:
         """Which accounts have a balance, a position or an order in which currency, shape (n_accounts, k)."""

@@ -1,0 +1,390 @@
+# Lines: sorted, netted, cut into runs, and added up by run, leaf, pool and currency.
+# Sums run in the order of the lines, from 0.0. Where a line does not count, 0.0 is added instead: a branch would be a guess
+# for every line, and a sum that starts from 0.0 is not changed by it.
+
+cdef enum:
+    FEW = 64  # lines that are placed by counting; more are merged from runs of so many
+
+
+cdef void _counted(const int32_t *major, int64_t n, int64_t *start, int64_t n_major, int64_t *order) noexcept nogil:
+    """Counting sort: count each major, add up to offsets, then place every line behind those of its major before it."""
+    cdef int64_t i, m
+    cdef bint falls = False
+    for i in range(1, n):
+        falls |= major[i] < major[i - 1]
+    if not falls:  # in order already; counting would wait at each line for the count of the line before
+        m = 0
+        start[0] = 0
+        for i in range(n):
+            order[i] = i
+            while m < major[i]:
+                m += 1
+                start[m] = i
+        for m in range(m + 1, n_major + 1):
+            start[m] = n
+        return
+    for m in range(n_major + 1):
+        start[m] = 0
+    for i in range(n):
+        start[major[i] + 1] += 1
+    for m in range(n_major):
+        start[m + 1] += start[m]
+    for i in range(n):
+        order[start[major[i]]] = i
+        start[major[i]] += 1
+    for m in range(n_major, 0, -1):  # start now holds the ends
+        start[m] = start[m - 1]
+    start[0] = 0
+
+
+cdef void _placed(int64_t *order, int64_t n, const int32_t *minor) noexcept nogil:
+    """Stable sort of at most `FEW` lines by minor."""
+    cdef int32_t[FEW] key, place
+    cdef int64_t[FEW] line
+    cdef int64_t i
+    for i in range(n):
+        line[i] = order[i]
+        key[i] = minor[line[i]]
+    _chosen.sorted_places(n, key, place)
+    for i in range(n):
+        order[place[i]] = line[i]
+
+
+cdef void _sorted(int64_t *order, int64_t n, const int32_t *minor, int64_t *scratch) noexcept nogil:
+    """Stable sort of a segment by minor: placing in runs, then merging them."""
+    cdef int64_t i, j, k, begin, middle, end, width = FEW
+    cdef int64_t *source = order
+    cdef int64_t *target = scratch
+    cdef bint first
+    begin = 0
+    while begin < n:
+        _placed(order + begin, min(width, n - begin), minor)
+        begin += width
+    while width < n:
+        begin = 0
+        while begin < n:
+            middle, end = min(begin + width, n), min(begin + 2 * width, n)
+            i, j, k = begin, middle, begin
+            while i < middle and j < end:
+                first = minor[source[i]] <= minor[source[j]]
+                target[k] = source[i] if first else source[j]
+                i += first
+                j += not first
+                k += 1
+            memcpy(target + k, source + i, (middle - i) * sizeof(int64_t))
+            memcpy(target + k + middle - i, source + j, (end - j) * sizeof(int64_t))
+            begin = end
+        source, target = target, source
+        width *= 2
+    if source != order:
+        memcpy(order, source, n * sizeof(int64_t))
+
+
+cdef void _grouped(
+    const int32_t *major, const int32_t *minor, int64_t n, int64_t *start, int64_t n_major, int64_t *order, int64_t *scratch
+) noexcept nogil:
+    cdef int64_t m
+    _counted(major, n, start, n_major, order)
+    for m in range(n_major):
+        if start[m + 1] - start[m] > 1:
+            _sorted(order + start[m], start[m + 1] - start[m], minor, scratch)
+
+
+def group(major, minor, n_major):  # IN, IN
+    """Stable order of lines by (major, minor), and where each major begins in it."""
+    dtypes(major=(major, "i4", 1))
+    check_count("n_major", n_major)
+    if minor is not None:
+        dtypes(minor=(minor, "i4", 1))
+        check_length("minor", minor, len(major))
+    _check_codes("major", major, n_major)
+    cdef int64_t n = len(major), m = n_major
+    start_array, order_array = np.zeros(m + 1, np.int64), np.empty(n, np.int64)
+    if n == 0:
+        return start_array, order_array
+    cdef const int32_t[::1] majors = major
+    cdef const int32_t[::1] minors = major if minor is None else minor
+    cdef int64_t[::1] start = start_array  # OUT
+    cdef int64_t[::1] order = order_array  # OUT
+    cdef bint by_minor = minor is not None
+    scratch_array = np.empty(n if by_minor else 1, np.int64)
+    cdef int64_t[::1] scratch = scratch_array
+    with nogil:
+        if by_minor:
+            _grouped(&majors[0], &minors[0], n, &start[0], m, &order[0], &scratch[0])
+        else:
+            _counted(&majors[0], n, &start[0], m, &order[0])
+    return start_array, order_array
+
+
+def net(pool, code, quantity, rank, n_pools):  # IN x 4
+    """Lines sorted by (pool, rank of their code), quantities of the same pool and code added up; ranks do not repeat.
+
+    Returns pool, code and quantity of each line, the order of the given lines, and where each line begins in it.
+    """
+    dtypes(pool=(pool, "i4", 1), code=(code, "i4", 1), quantity=(quantity, "f8", 1), rank=(rank, "i4", 1))
+    check_count("n_pools", n_pools)
+    check_length("code", code, len(pool))
+    check_length("quantity", quantity, len(pool))
+    _check_codes("pool", pool, n_pools)
+    _check_codes("code", code, len(rank))
+    cdef int64_t n = len(pool), n_groups = n_pools, p, k, at, m = 0
+    pools, codes, quantities = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n)
+    order_array, start_array = np.empty(n, np.int64), np.zeros(n + 1, np.int64)
+    if n == 0:
+        return pools, codes, quantities, order_array, start_array
+    cdef const int32_t[::1] owner = pool, given = code, ranks = rank
+    cdef const double[::1] amount = quantity
+    scratch_array = np.empty(n, np.int64), np.empty(n, np.int32), np.empty(n_groups + 1, np.int64)
+    cdef int64_t[::1] scratch = scratch_array[0], bounds = scratch_array[2]
+    cdef int32_t[::1] minor = scratch_array[1]
+    cdef int32_t[::1] out_pool = pools, out_code = codes  # OUT, OUT
+    cdef double[::1] out_quantity = quantities  # OUT
+    cdef int64_t[::1] order = order_array, start = start_array  # OUT, OUT
+    cdef int32_t last
+    with nogil:
+        for k in range(n):
+            minor[k] = ranks[given[k]]
+        _grouped(&owner[0], &minor[0], n, &bounds[0], n_groups, &order[0], &scratch[0])
+        for p in range(n_groups):
+            last = -1
+            for k in range(bounds[p], bounds[p + 1]):
+                at = order[k]
+                if given[at] == last:
+                    out_quantity[m - 1] += amount[at]
+                    continue
+                last = given[at]
+                out_pool[m], out_code[m], out_quantity[m], start[m] = <int32_t>p, last, 0.0 + amount[at], k
+                m += 1
+        start[m] = n
+    return pools[:m], codes[:m], quantities[:m], order_array, start_array[: m + 1]
+
+
+def runs(pool, row, code):  # IN x 3
+    """Runs of consecutive lines of the same pool and the same code of their row.
+
+    Returns where each run begins (and the last ends), its pool and its code.
+    """
+    dtypes(pool=(pool, "i4", 1), row=(row, "i4", 1), code=(code, "i4", 1))
+    check_length("row", row, len(pool))
+    _check_codes("row", row, len(code))
+    cdef int64_t n = len(pool), i, m = 0
+    start_array, pools, codes = np.zeros(n + 1, np.int64), np.empty(n, np.int32), np.empty(n, np.int32)
+    if n == 0:
+        return start_array, pools, codes
+    cdef const int32_t[::1] owner = pool, rows = row, of_row = code
+    cdef int64_t[::1] start = start_array  # OUT
+    cdef int32_t[::1] out_pool = pools, out_code = codes  # OUT, OUT
+    cdef int32_t c, p, last_code = ~of_row[rows[0]], last_pool = owner[0]
+    with nogil:
+        for i in range(n):
+            p, c = owner[i], of_row[rows[i]]
+            start[m], out_pool[m], out_code[m] = i, p, c  # the next line writes over it where this one begins no run
+            m += (p != last_pool) | (c != last_code)
+            last_pool, last_code = p, c
+        start[m] = n
+    return start_array[: m + 1], pools[:m], codes[:m]
+
+
+# A loop for each segment would guess wrong where it ends. So lines are walked in one loop, and each tells by how many segments
+# it is further than the line before.
+
+cdef _steps(const int64_t[::1] start):
+    """Segments that begin at each line, shape (n_lines + 1,)."""
+    cdef int64_t g
+    steps = np.zeros(start[start.shape[0] - 1] + 1, np.int32)
+    cdef int32_t[::1] out = steps
+    with nogil:
+        for g in range(start.shape[0] - 1):
+            out[start[g]] += 1
+    return steps
+
+
+def segment_sum(start, values):  # IN, IN
+    """Sum of each segment's values, left to right."""
+    dtypes(start=(start, "i8", 1), values=(values, "f8", 1))
+    _check_start("start", start, len(values))
+    cdef const int64_t[::1] bounds = start
+    cdef const double[::1] numbers = values
+    cdef const int32_t[::1] step = _steps(start)
+    cdef int64_t n = bounds.shape[0] - 1, g = -1, line
+    sums = np.zeros(n)
+    cdef double[::1] out = sums  # OUT
+    with nogil:
+        for line in range(bounds[0], bounds[n]):
+            g += step[line]
+            out[g] += numbers[line]
+    return sums
+
+
+cdef _check_side(side):
+    if side not in {-1, 0, 1, 2}:
+        raise ValueError(f"side is {side}; expected 0 (net), 1 (long), -1 (short) or 2 (gross)")
+
+
+cdef inline double _counted_amount(double amount, int side) noexcept nogil:
+    """An amount where it is on the side that counts, else 0."""
+    if side == 2:
+        return fabs(amount)
+    if side == 1:
+        return where(not amount <= 0, amount)
+    if side == -1:
+        return where(not amount >= 0, amount)
+    return amount
+
+
+cdef inline double _counted_product(double quantity, double factor, int side) noexcept nogil:
+    """A product where the quantity is on the side that counts, whatever the factor is where it is not."""
+    if side == 2:
+        return fabs(quantity) * factor
+    if side == 1:
+        return where(not quantity <= 0, quantity * factor)
+    if side == -1:
+        return where(not quantity >= 0, quantity * factor)
+    return quantity * factor
+
+
+def line_sums(start, row, quantity, coefficient, side):  # IN, IN, IN, IN
+    """Sum of quantity times the row's coefficient over each segment; side 1 longs only, -1 shorts only, 2 gross."""
+    dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 1))
+    _check_side(side)
+    _check_lines(start, row, quantity, len(coefficient))
+    sums = np.zeros(len(start) - 1)
+    _add_lines(start, _steps(start), row, quantity, coefficient, side, sums)
+    return sums
+
+
+cdef _add_lines(
+    const int64_t[::1] start, const int32_t[::1] step, const int32_t[::1] row, const double[::1] quantity,
+    const double[::1] coefficient, int side, double[::1] sums,  # OUT
+):
+    cdef int64_t g = -1, line
+    with nogil:
+        for line in range(start[0], start[start.shape[0] - 1]):
+            g += step[line]
+            sums[g] += _counted_product(quantity[line], coefficient[row[line]], side)
+
+
+def leaf_sums(start, leaf_start, row, quantity, coefficient, side):  # IN x 5
+    """Sum over each segment's leaves of the leaf's line sum: side 1 where it is above 0, -1 where below, 2 without its sign.
+
+    Leaves are segments too; where a segment begins, a leaf does.
+    """
+    dtypes(
+        start=(start, "i8", 1), leaf_start=(leaf_start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1),
+        coefficient=(coefficient, "f8", 1),
+    )
+    _check_side(side)
+    _check_start("start", start, len(row))
+    _check_lines(leaf_start, row, quantity, len(coefficient))
+    cdef const int64_t[::1] bounds = start, leaves = leaf_start
+    cdef const int32_t[::1] step = _steps(start), leaf = _steps(leaf_start)
+    cdef int64_t n = bounds.shape[0] - 1, g, e
+    cdef int which = side
+    for g in range(n):
+        if bounds[g] < bounds[n] and not (bounds[g] < leaf.shape[0] and leaf[bounds[g]]):
+            raise ValueError(f"start[{g}] is {bounds[g]}; expected a line at which a leaf begins")
+    of_leaf, sums = np.zeros(leaves.shape[0] - 1), np.zeros(n)
+    _add_lines(leaf_start, leaf, row, quantity, coefficient, 0, of_leaf)
+    cdef const double[::1] nets = of_leaf
+    cdef double[::1] out = sums  # OUT
+    g, e = -1, 0
+    with nogil:
+        while e < nets.shape[0] and leaves[e] < bounds[0]:
+            e += 1
+        while e < nets.shape[0] and leaves[e] < bounds[n]:
+            if leaves[e] < leaves[e + 1]:
+                g += step[leaves[e]]
+                out[g] += _counted_amount(nets[e], which)
+            e += 1
+    return sums
+
+
+def code_sums(code, values, n_codes):  # IN, IN
+    """Sum of the values of each code."""
+    dtypes(code=(code, "i4", 1), values=(values, "f8", 1))
+    check_count("n_codes", n_codes)
+    check_length("values", values, len(code))
+    _check_codes("code", code, n_codes)
+    cdef const int32_t[::1] codes = code
+    cdef const double[::1] numbers = values
+    cdef int64_t i
+    sums = np.zeros(n_codes)
+    cdef double[::1] out = sums  # OUT
+    with nogil:
+        for i in range(codes.shape[0]):
+            out[codes[i]] += numbers[i]
+    return sums
+
+
+def cell_sums(code, row, column, values, n_codes, n_columns):  # IN x 4
+    """Sum of the values of each code by the column of their row, shape (n_codes, n_columns), column after column."""
+    dtypes(code=(code, "i4", 1), row=(row, "i4", 1), column=(column, "i4", 1), values=(values, "f8", 1))
+    check_count("n_codes", n_codes)
+    check_count("n_columns", n_columns)
+    check_length("row", row, len(code))
+    check_length("values", values, len(code))
+    _check_codes("code", code, n_codes)
+    _check_codes("row", row, len(column))
+    cdef const int32_t[::1] codes = code, rows = row, columns = column
+    cdef const double[::1] numbers = values
+    cdef int64_t i, at, height = n_codes, width = n_columns, bad = -1
+    sums = np.zeros((n_columns, n_codes))
+    cdef double[::1] out = sums.reshape(-1)  # OUT
+    with nogil:
+        for i in range(codes.shape[0]):
+            at = columns[rows[i]]
+            if at < 0 or at >= width:  # a column is asked for where its row occurs
+                bad = i
+                break
+            out[at * height + codes[i]] += numbers[i]
+    if bad >= 0:
+        at = rows[bad]
+        raise ValueError(f"column[{at}] is {columns[at]}; expected 0 <= column[{at}] < {n_columns}")
+    return sums.T
+
+
+def products(row, quantity, coefficient):  # IN x 3
+    """Quantity times the row's coefficient of each line."""
+    dtypes(row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 1))
+    check_length("quantity", quantity, len(row))
+    _check_codes("row", row, len(coefficient))
+    cdef const int32_t[::1] rows = row
+    cdef const double[::1] held = quantity, factor = coefficient
+    cdef int64_t i
+    results = np.empty(len(row))
+    cdef double[::1] out = results  # OUT
+    with nogil:
+        for i in range(rows.shape[0]):
+            out[i] = held[i] * factor[rows[i]]
+    return results
+
+
+def profits(row, quantity, entry, size, price, reciprocal, inverse):  # IN x 7
+    """P&L of each line since its entry price: ``size * quantity`` times the change of the price.
+
+    Of an inverse row times the change of one over the price, with the opposite sign: ``1 / entry - reciprocal``.
+    """
+    dtypes(
+        row=(row, "i4", 1), quantity=(quantity, "f8", 1), entry=(entry, "f8", 1), size=(size, "f8", 1),
+        price=(price, "f8", 1), reciprocal=(reciprocal, "f8", 1), inverse=(inverse, "?", 1),
+    )
+    check_length("quantity", quantity, len(row))
+    check_length("entry", entry, len(row))
+    for name, column in (("price", price), ("reciprocal", reciprocal), ("inverse", inverse)):
+        check_length(name, column, len(size))
+    _check_codes("row", row, len(size))
+    cdef const int32_t[::1] rows = row
+    cdef const double[::1] held = quantity, entries = entry, sizes = size, prices = price, reciprocals = reciprocal
+    cdef const uint8_t[::1] inverses = inverse.view(np.uint8)
+    cdef int64_t i
+    cdef int32_t r
+    cdef double change
+    results = np.empty(len(row))
+    cdef double[::1] out = results  # OUT
+    with nogil:
+        for i in range(rows.shape[0]):
+            r = rows[i]
+            change = where(inverses[r], 1.0 / entries[i] - reciprocals[r]) + where(not inverses[r], prices[r] - entries[i])
+            out[i] = sizes[r] * held[i] * change
+    return results
