@@ -15,13 +15,18 @@ if TYPE_CHECKING:
     Int64 = npt.NDArray[np.int64]
 
 
+_DTYPES = {name: np.dtype(name) for name in ("?", "f8", "i4", "i8", "u1")}
+
+
 def dtypes(**arguments: tuple[Any, str, int]) -> None:
     """Kind, dimensions and contiguity of every array."""
     for name, (array, dtype, dimensions) in arguments.items():
+        if type(array) is np.ndarray and array.dtype == _DTYPES[dtype] and array.ndim == dimensions and array.flags.c_contiguous:
+            continue
         if not isinstance(array, np.ndarray):
             message = f"{name} is a {type(array).__name__}; expected an array"
             raise TypeError(message)
-        if array.dtype != np.dtype(dtype) or array.ndim != dimensions or not array.flags.c_contiguous:
+        if array.dtype != _DTYPES[dtype] or array.ndim != dimensions or not array.flags.c_contiguous:
             message = f"{name} is {array.ndim}-dimensional {array.dtype}; expected contiguous {dimensions}-d {dtype}"
             raise ValueError(message)
 

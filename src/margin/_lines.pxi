@@ -80,14 +80,17 @@ cdef void _sorted(int64_t *order, int64_t n, const int32_t *minor, int64_t *scra
         memcpy(order, source, n * sizeof(int64_t))
 
 
-cdef void _grouped(
-    const int32_t *major, const int32_t *minor, int64_t n, int64_t *start, int64_t n_major, int64_t *order, int64_t *scratch
-) noexcept nogil:
-    cdef int64_t m
-    _counted(major, n, start, n_major, order)
-    for m in range(n_major):
-        if start[m + 1] - start[m] > 1:
-            _sorted(order + start[m], start[m + 1] - start[m], minor, scratch)
+cdef _sort_segments(const int64_t[::1] start, int64_t[::1] order, const int32_t[::1] minor):
+    """Stable sort of each segment of the order by minor."""
+    cdef int64_t m, length, longest = 0
+    for m in range(start.shape[0] - 1):
+        longest = max(longest, start[m + 1] - start[m])
+    cdef int64_t[::1] scratch = np.empty(longest if longest > FEW else 1, np.int64)
+    with nogil:
+        for m in range(start.shape[0] - 1):
+            length = start[m + 1] - start[m]
+            if length > 1:
+                _sorted(&order[start[m]], length, &minor[0], &scratch[0])
 
 
 def group(major, minor, n_major):  # IN, IN
@@ -103,24 +106,59 @@ def group(major, minor, n_major):  # IN, IN
     if n == 0:
         return start_array, order_array
     cdef const int32_t[::1] majors = major
-    cdef const int32_t[::1] minors = major if minor is None else minor
     cdef int64_t[::1] start = start_array  # OUT
     cdef int64_t[::1] order = order_array  # OUT
-    cdef bint by_minor = minor is not None
-    scratch_array = np.empty(n if by_minor else 1, np.int64)
-    cdef int64_t[::1] scratch = scratch_array
     with nogil:
-        if by_minor:
-            _grouped(&majors[0], &minors[0], n, &start[0], m, &order[0], &scratch[0])
-        else:
-            _counted(&majors[0], n, &start[0], m, &order[0])
+        _counted(&majors[0], n, &start[0], m, &order[0])
+    if minor is not None:
+        _sort_segments(start, order, minor)
     return start_array, order_array
 
 
-def net(pool, code, quantity, rank, n_pools):  # IN x 4
+def bounds(code, n_codes):  # IN
+    """Where each code begins and the last ends, where codes do not fall; None where they do."""
+    dtypes(code=(code, "i4", 1))
+    check_count("n_codes", n_codes)
+    _check_codes("code", code, n_codes)
+    cdef const int32_t[::1] codes = code
+    cdef int64_t n = len(code), count = n_codes, i, c = 0
+    cdef bint falls = False
+    with nogil:
+        for i in range(1, n):
+            falls |= codes[i] < codes[i - 1]
+    if falls:
+        return None
+    start_array = np.zeros(count + 1, np.int64)
+    cdef int64_t[::1] start = start_array  # OUT
+    with nogil:
+        for i in range(n):
+            while c < codes[i]:
+                c += 1
+                start[c] = i
+        for c in range(c + 1, count + 1):
+            start[c] = n
+    return start_array
+
+
+def occurring(code, n_codes):  # IN
+    """Which codes there are, shape (n_codes,)."""
+    dtypes(code=(code, "i4", 1))
+    check_count("n_codes", n_codes)
+    _check_codes("code", code, n_codes)
+    cdef const int32_t[::1] codes = code
+    cdef int64_t i
+    found = np.zeros(n_codes, np.bool_)
+    cdef uint8_t[::1] out = found.view(np.uint8)  # OUT
+    with nogil:
+        for i in range(codes.shape[0]):
+            out[codes[i]] = 1
+    return found
+
+
+def net(pool, code, quantity, rank, n_pools, traced=False):  # IN x 4
     """Lines sorted by (pool, rank of their code), quantities of the same pool and code added up; ranks do not repeat.
 
-    Returns pool, code and quantity of each line, the order of the given lines, and where each line begins in it.
+    Returns pool, code and quantity of each line; if traced also the order of the given lines and where each line begins in it.
     """
     dtypes(pool=(pool, "i4", 1), code=(code, "i4", 1), quantity=(quantity, "f8", 1), rank=(rank, "i4", 1))
     check_count("n_pools", n_pools)
@@ -130,34 +168,43 @@ def net(pool, code, quantity, rank, n_pools):  # IN x 4
     _check_codes("code", code, len(rank))
     cdef int64_t n = len(pool), n_groups = n_pools, p, k, at, m = 0
     pools, codes, quantities = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n)
-    order_array, start_array = np.empty(n, np.int64), np.zeros(n + 1, np.int64)
-    if n == 0:
-        return pools, codes, quantities, order_array, start_array
-    cdef const int32_t[::1] owner = pool, given = code, ranks = rank
-    cdef const double[::1] amount = quantity
-    scratch_array = np.empty(n, np.int64), np.empty(n, np.int32), np.empty(n_groups + 1, np.int64)
-    cdef int64_t[::1] scratch = scratch_array[0], bounds = scratch_array[2]
-    cdef int32_t[::1] minor = scratch_array[1]
-    cdef int32_t[::1] out_pool = pools, out_code = codes  # OUT, OUT
-    cdef double[::1] out_quantity = quantities  # OUT
-    cdef int64_t[::1] order = order_array, start = start_array  # OUT, OUT
+    order_array, start_array = np.empty(n, np.int64), np.zeros(n + 1 if traced else 1, np.int64)
+    if n:
+        m = _net(pool, code, quantity, rank, n_groups, pools, codes, quantities, order_array, start_array)
+    lines = pools[:m], codes[:m], quantities[:m]
+    return (*lines, order_array, start_array[: m + 1]) if traced else lines
+
+
+cdef int64_t _net(
+    const int32_t[::1] pool, const int32_t[::1] code, const double[::1] quantity, const int32_t[::1] rank, int64_t n_pools,
+    int32_t[::1] out_pool, int32_t[::1] out_code, double[::1] out_quantity, int64_t[::1] order, int64_t[::1] start,  # OUT x 5
+) except -1:
+    cdef int64_t n = pool.shape[0], p, k, at, m = 0
     cdef int32_t last
+    cdef bint traced = start.shape[0] > 1
+    cdef int64_t[::1] bounds = np.empty(n_pools + 1, np.int64)
+    cdef int32_t[::1] minor = np.empty(n, np.int32)
     with nogil:
         for k in range(n):
-            minor[k] = ranks[given[k]]
-        _grouped(&owner[0], &minor[0], n, &bounds[0], n_groups, &order[0], &scratch[0])
-        for p in range(n_groups):
+            minor[k] = rank[code[k]]
+        _counted(&pool[0], n, &bounds[0], n_pools, &order[0])
+    _sort_segments(bounds, order, minor)
+    with nogil:
+        for p in range(n_pools):
             last = -1
             for k in range(bounds[p], bounds[p + 1]):
                 at = order[k]
-                if given[at] == last:
-                    out_quantity[m - 1] += amount[at]
+                if code[at] == last:
+                    out_quantity[m - 1] += quantity[at]
                     continue
-                last = given[at]
-                out_pool[m], out_code[m], out_quantity[m], start[m] = <int32_t>p, last, 0.0 + amount[at], k
+                last = code[at]
+                out_pool[m], out_code[m], out_quantity[m] = <int32_t>p, last, 0.0 + quantity[at]
+                if traced:
+                    start[m] = k
                 m += 1
-        start[m] = n
-    return pools[:m], codes[:m], quantities[:m], order_array, start_array[: m + 1]
+        if traced:
+            start[m] = n
+    return m
 
 
 def runs(pool, row, code):  # IN x 3
@@ -265,6 +312,32 @@ cdef _add_lines(
             sums[g] += _counted_product(quantity[line], coefficient[row[line]], side)
 
 
+def sided_sums(start, row, quantity, coefficient):  # IN x 4
+    """Sums of quantity times several coefficients over each segment, shape (k, n_segments).
+
+    coefficient[row, 0] holds the k coefficients that count where the quantity is not negative, coefficient[row, 1] the others.
+    """
+    dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 3))
+    if coefficient.shape[1] != 2:
+        raise ValueError(f"coefficient has {coefficient.shape[1]} sides; expected 2")
+    _check_lines(start, row, quantity, len(coefficient))
+    cdef int64_t count = coefficient.shape[2], n = len(start) - 1, g = -1, line, k, at
+    sums = np.zeros((n, count))
+    if sums.size == 0 or len(row) == 0:
+        return np.ascontiguousarray(sums.T)
+    cdef const int64_t[::1] bounds = start
+    cdef const int32_t[::1] rows = row, step = _steps(start)
+    cdef const double[::1] held = quantity, factor = coefficient.reshape(-1)
+    cdef double[:, ::1] out = sums  # OUT
+    with nogil:
+        for line in range(bounds[0], bounds[n]):
+            g += step[line]
+            at = (2 * <int64_t>rows[line] + (held[line] < 0)) * count
+            for k in range(count):  # together, as each waits for what was added just before
+                out[g, k] += held[line] * factor[at + k]
+    return np.ascontiguousarray(sums.T)
+
+
 def leaf_sums(start, leaf_start, row, quantity, coefficient, side):  # IN x 5
     """Sum over each segment's leaves of the leaf's line sum: side 1 where it is above 0, -1 where below, 2 without its sign.
 
@@ -318,30 +391,43 @@ def code_sums(code, values, n_codes):  # IN, IN
 
 
 def cell_sums(code, row, column, values, n_codes, n_columns):  # IN x 4
-    """Sum of the values of each code by the column of their row, shape (n_codes, n_columns), column after column."""
-    dtypes(code=(code, "i4", 1), row=(row, "i4", 1), column=(column, "i4", 1), values=(values, "f8", 1))
+    """Sums of several values of each code by the column of their row, each (n_codes, n_columns), column after column."""
+    dtypes(code=(code, "i4", 1), row=(row, "i4", 1), column=(column, "i4", 1))
     check_count("n_codes", n_codes)
     check_count("n_columns", n_columns)
     check_length("row", row, len(code))
-    check_length("values", values, len(code))
+    for v, array in enumerate(values):
+        dtypes(**{f"values[{v}]": (array, "f8", 1)})
+        check_length(f"values[{v}]", array, len(code))
     _check_codes("code", code, n_codes)
     _check_codes("row", row, len(column))
+    sums = np.zeros((len(values), n_columns, n_codes))
+    if len(code) == 0 or len(values) == 0:
+        return tuple(total.T for total in sums)
     cdef const int32_t[::1] codes = code, rows = row, columns = column
-    cdef const double[::1] numbers = values
-    cdef int64_t i, at, height = n_codes, width = n_columns, bad = -1
-    sums = np.zeros((n_columns, n_codes))
+    cdef const double[::1] numbers
     cdef double[::1] out = sums.reshape(-1)  # OUT
+    cdef int64_t i, k, at, height = n_codes, width = n_columns, size = height * width, bad = -1, count = len(values)
+    cdef const double **given = <const double **>malloc(count * sizeof(void *))
+    if given == NULL:
+        raise MemoryError
+    for k in range(count):
+        numbers = values[k]
+        given[k] = &numbers[0]
     with nogil:
         for i in range(codes.shape[0]):
             at = columns[rows[i]]
             if at < 0 or at >= width:  # a column is asked for where its row occurs
                 bad = i
                 break
-            out[at * height + codes[i]] += numbers[i]
+            at = at * height + codes[i]
+            for k in range(count):  # together, as each waits for what was added to its cell just before
+                out[k * size + at] += given[k][i]
+    free(given)
     if bad >= 0:
         at = rows[bad]
         raise ValueError(f"column[{at}] is {columns[at]}; expected 0 <= column[{at}] < {n_columns}")
-    return sums.T
+    return tuple(total.T for total in sums)
 
 
 def products(row, quantity, coefficient):  # IN x 3

@@ -16,6 +16,40 @@ from margin.pools.holdings import Holdings
 
 Codes = NDArray[np.int32]
 Offsets = NDArray[np.int64]
+Rows = Offsets | slice
+"""Numbers of rows, or a range of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByAccount:
+    """Which rows of a table belong to which account.
+
+    Attributes
+    ----------
+    start : ndarray of int64, shape (n_accounts + 1,)
+        Where the rows of each account begin among all rows in the order of accounts.
+    order : ndarray of int64, shape (n_rows,), or None
+        The rows in that order. None: they are in it.
+    """
+
+    start: Offsets
+    order: Offsets | None
+
+    @classmethod
+    def of(cls, account: Codes, n_accounts: int) -> ByAccount:
+        """Sort rows by the account of each."""
+        start = kernels.bounds(account, n_accounts)
+        return cls(*kernels.group(account, None, n_accounts)) if start is None else cls(start, None)
+
+    def rows(self, first: int, last: int) -> Rows:
+        """Rows of accounts ``first .. last - 1``."""
+        here = slice(self.start[first], self.start[last])
+        return here if self.order is None else self.order[here]
+
+    @property
+    def ordered(self) -> Offsets:
+        """All rows in the order of accounts, shape (n_rows,)."""
+        return np.arange(self.start[-1]) if self.order is None else self.order
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,9 +66,8 @@ class Encoded:
         Market rows of the instruments in positions and orders; a part of a book names others too.
     currencies : ndarray of int32, shape (k,)
         Codes of the currencies that the book holds or settles in, ascending.
-    position_start, order_start, balance_start : ndarray of int64, shape (n_accounts + 1,)
-        Offsets into the following orders of rows, by account.
-    position_order, order_order, balance_order : ndarray of int64
+    positions, orders, balances : ByAccount
+        Their rows by account.
     """
 
     book: Book
@@ -43,12 +76,9 @@ class Encoded:
     currency_row: Codes
     held: Codes
     currencies: Codes
-    position_start: Offsets
-    position_order: Offsets
-    order_start: Offsets
-    order_order: Offsets
-    balance_start: Offsets
-    balance_order: Offsets
+    positions: ByAccount
+    orders: ByAccount
+    balances: ByAccount
 
     @classmethod
     def of(cls, book: Book, market: Market, *, spot_orders: bool = False) -> Encoded:
@@ -63,23 +93,22 @@ class Encoded:
         """
         instrument_row, currency_row = book.resolve(market)
         _refuse_spot(book, market, instrument_row, orders=not spot_orders)
-        by_account = [
-            kernels.group(table.account, None, len(book.accounts)) for table in (book.positions, book.orders, book.balances)
-        ]
-        starts_and_orders = [array for pair in by_account for array in pair]
-        held = instrument_row[_in_use(len(book.instruments), book.positions.instrument, book.orders.instrument)]
-        owned = currency_row[_in_use(len(book.currencies), book.balances.currency)]
+        tables = (book.positions, book.orders, book.balances)
+        by_account = [ByAccount.of(table.account, len(book.accounts)) for table in tables]
+        held, ordered = (kernels.occurring(table.instrument, len(book.instruments)) for table in (book.positions, book.orders))
+        held = instrument_row[held | ordered]
+        owned = currency_row[kernels.occurring(book.balances.currency, len(book.currencies))]
         traded = market.base[held[market.kind[held] == SPOT]]  # an order in a spot pair brings or takes its coin
         currencies = np.unique(np.concatenate((owned, market.settlement[held], traded))).astype(np.int32)
-        return cls(book, market, instrument_row, currency_row, held, currencies, *starts_and_orders)
+        return cls(book, market, instrument_row, currency_row, held, currencies, *by_account)
 
-    def positions_of(self, first: int, last: int) -> Offsets:
+    def positions_of(self, first: int, last: int) -> Rows:
         """Position rows of a range of accounts."""
-        return self.position_order[self.position_start[first] : self.position_start[last]]
+        return self.positions.rows(first, last)
 
-    def orders_of(self, first: int, last: int) -> Offsets:
+    def orders_of(self, first: int, last: int) -> Rows:
         """Order rows of a range of accounts."""
-        return self.order_order[self.order_start[first] : self.order_start[last]]
+        return self.orders.rows(first, last)
 
     def used_rows(self, *, in_usd: bool) -> NDArray[np.bool_]:
         """Instruments in positions or orders; where pools count in one money also currencies with equity. Shape (n + m,)."""
@@ -112,15 +141,15 @@ class Encoded:
                 hint="Give its price, or leave its balances out.",
             )
 
-    def holdings(self, positions: Offsets, orders: Offsets, first: int, last: int) -> Holdings:
+    def holdings(self, first: int, last: int) -> Holdings:
         """Positions, orders and balances of accounts ``first .. last - 1``, valued at the mark."""
+        positions, orders, balances = (table.rows(first, last) for table in (self.positions, self.orders, self.balances))
         book, market, n_accounts = self.book, self.market, last - first
         held, resting = book.positions, book.orders
         row = self.instrument_row[held.instrument[positions]]
         quantity = held.quantity[positions]
         entry = None if held.entry_price is None else held.entry_price[positions]
         assigned = None if held.isolated_collateral is None else held.isolated_collateral[positions]
-        balances = self.balance_order[self.balance_start[first] : self.balance_start[last]]
         column = np.full(len(market.currencies), -1, dtype=np.int32)
         column[self.currencies] = np.arange(len(self.currencies), dtype=np.int32)
         n_currencies = len(self.currencies)
@@ -129,7 +158,7 @@ class Encoded:
         cell = owner.astype(np.int64) * n_currencies + in_column[currency]
 
         def by_cell(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            return kernels.cell_sums(owner, currency, in_column, values[balances], n_accounts, n_currencies)
+            return kernels.cell_sums(owner, currency, in_column, (values[balances],), n_accounts, n_currencies)[0]
 
         amount = by_cell(book.balances.amount)
         loan = None if book.balances.loan is None else by_cell(book.balances.loan)
@@ -171,17 +200,11 @@ def _least(cell: NDArray[np.int64], values: NDArray[np.float64], shape: tuple[in
     return least.reshape(shape)
 
 
-def _in_use(count: int, *codes: Codes) -> NDArray[np.bool_]:
-    """Which of so many codes occur."""
-    used = np.zeros(count, dtype=np.bool_)
-    for occurring in codes:
-        used[occurring] = True
-    return used
-
-
 def _refuse_spot(book: Book, market: Market, instrument_row: Codes, *, orders: bool) -> None:
     """Coins are held as balances; a position or an order in a spot pair without a rule must not pass as a future."""
     spot = market.kind[instrument_row] == SPOT
+    if not spot.any():
+        return
     for name, table in (("positions", book.positions), ("orders", book.orders)):
         wrong = np.flatnonzero(spot[table.instrument])
         if len(wrong) and (orders or table is book.positions):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         accumulate,
         black76,
         black76_grid,
+        bounds,
         cell_sums,
         code_sums,
         encode_bytes,
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
         lookup_bytes,
         lookup_int64,
         net,
+        occurring,
         products,
         profits,
         runs,
         segment_sum,
+        sided_sums,
         stress,
         stress_folded,
         tail,
@@ -50,6 +53,7 @@ __all__ = [
     "aligned_table",
     "black76",
     "black76_grid",
+    "bounds",
     "cell_sums",
     "code_sums",
     "config",
@@ -62,10 +66,12 @@ __all__ = [
     "lookup_bytes",
     "lookup_int64",
     "net",
+    "occurring",
     "products",
     "profits",
     "runs",
     "segment_sum",
+    "sided_sums",
     "stress",
     "stress_folded",
     "tail",
@@ -112,6 +118,7 @@ if not TYPE_CHECKING:
     accumulate = _kernels.accumulate
     black76 = _kernels.black76
     black76_grid = _kernels.black76_grid
+    bounds = _kernels.bounds
     cell_sums = _kernels.cell_sums
     code_sums = _kernels.code_sums
     encode_bytes = _kernels.encode_bytes
@@ -123,10 +130,12 @@ if not TYPE_CHECKING:
     lookup_bytes = _kernels.lookup_bytes
     lookup_int64 = _kernels.lookup_int64
     net = _kernels.net
+    occurring = _kernels.occurring
     products = _kernels.products
     profits = _kernels.profits
     runs = _kernels.runs
     segment_sum = _kernels.segment_sum
+    sided_sums = _kernels.sided_sums
     stress = _kernels.stress
     stress_folded = _kernels.stress_folded
     tail = _kernels.tail

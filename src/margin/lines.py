@@ -229,17 +229,15 @@ def group_lines(
     code = row if leg is None else LEGS * row + leg
     if leg is not None:
         rank = (LEGS * rank[:, None] + np.arange(LEGS, dtype=np.int32)).reshape(-1)
-    pool, code, quantity, order, start = kernels.net(pool, code, quantity, rank, n_pools)
-    return Lines(
-        pool=pool,
-        row=code if leg is None else code // LEGS,
-        quantity=quantity,
-        n_pools=n_pools,
-        leg=None if leg is None else (code % LEGS).astype(np.int8),
-        leverage=None if leverage is None else _lowest(leverage[order], start[:-1]),
-        isolated=isolated,
-        entry_value=None if entry_value is None else kernels.segment_sum(start, entry_value[order]),
-    )
+    if leverage is None and entry_value is None:
+        pool, code, quantity = kernels.net(pool, code, quantity, rank, n_pools)
+    else:
+        pool, code, quantity, order, start = kernels.net(pool, code, quantity, rank, n_pools, traced=True)
+        leverage = None if leverage is None else _lowest(leverage[order], start[:-1])
+        entry_value = None if entry_value is None else kernels.segment_sum(start, entry_value[order])
+    row = code if leg is None else code // LEGS
+    leg = None if leg is None else (code % LEGS).astype(np.int8)
+    return Lines(pool, row, quantity, n_pools, leg, leverage, isolated, entry_value)
 
 
 def group_orders(

@@ -16,7 +16,7 @@ from margin.assessment import Assessment, Results
 from margin.book import Book
 from margin.borrowing import BorrowedMargin
 from margin.contracts import entry_value
-from margin.encoded import Encoded
+from margin.encoded import Encoded, Rows
 from margin.held import held_beside
 from margin.joined import JoinedPrepared, joined_results
 from margin.lines import Lines, Loans, OrderLines, group_lines, group_orders
@@ -25,6 +25,7 @@ from margin.models.requirement import Model, Prepared
 from margin.models.split import SplitModel
 from margin.params import Parameters
 from margin.pools import Collateral, Holdings, Partition, Pool
+from margin.pools.cross import counted_equity
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -180,7 +181,7 @@ class Regime:
         """Holdings of accounts ``first .. last - 1``, their pools, and the lines of those pools."""
         market = encoded.market
         positions, orders = encoded.positions_of(first, last), encoded.orders_of(first, last)
-        holdings = encoded.holdings(positions, orders, first, last)
+        holdings = encoded.holdings(first, last)
         partition = self.pool.partition(holdings, market)
         held, resting = encoded.book.positions, encoded.book.orders
         pool, row, quantity = partition.position_pool, holdings.row, held.quantity[positions]
@@ -260,7 +261,7 @@ def _sharing(holdings: Holdings, partition: Partition) -> Holdings:
     return holdings.only(~partition.isolated[partition.position_pool], every_order)
 
 
-def _entry_values(encoded: Encoded, positions: NDArray[np.int64], n_lines: int) -> Array | None:
+def _entry_values(encoded: Encoded, positions: Rows, n_lines: int) -> Array | None:
     """Value of each position at its entry price, NaN for lines of currencies, which come last; None without entry prices."""
     held = encoded.book.positions
     if held.entry_price is None:
@@ -278,8 +279,7 @@ def _shocked_collateral(
 
     Only a pool of the whole account can hold them, and those come first, so account and pool are the same here.
     """
-    counted = collateral.counted_options(holdings.option_value)
-    equity = holdings.balance + holdings.by_currency(holdings.unrealised + counted, market)
+    equity = counted_equity(holdings, market, collateral)
     if holdings.hedge_cap is not None:
         equity = np.fmin(equity, holdings.hedge_cap)  # caps are not negative, so a debt stays whole
     account, column = np.nonzero(np.ascontiguousarray((equity != 0) & shocked[holdings.currencies]))

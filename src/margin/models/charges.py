@@ -247,18 +247,18 @@ class DeltaConcentrationCharge:
     def prepare(self, sensitivities: Sensitivities) -> PreparedCharge:
         """Deltas of options and of the rest, and the parameters of the units."""
         options = np.where(sensitivities.option, sensitivities.delta, 0.0)
-        futures = sensitivities.delta - options
+        futures, none = sensitivities.delta - options, np.zeros_like(options)
+        by_side = [[futures, options, none], [futures, none, options]]  # of longs, of shorts
+        coefficients = np.ascontiguousarray(np.transpose(by_side, (2, 0, 1)))
         threshold, increment, maximum = (
             sensitivities.parameter(p) for p in (self.threshold, self.increment, self.maximum)
         )
         index, per_usd = sensitivities.index, sensitivities.per_usd
 
         def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
-            def total(coefficient: Array, side: int) -> Array:
-                return kernels.line_sums(units.start, lines.row, lines.quantity, coefficient, side)
-
-            rest = total(futures, ALL) + total(options, SHORT)
-            together = total(options, LONG) + rest
+            linear, bought, sold = kernels.sided_sums(units.start, lines.row, lines.quantity, coefficients)
+            rest = linear + sold
+            together = bought + rest
             delta = np.abs(np.clip(together, np.minimum(rest, 0.0), np.maximum(rest, 0.0)))
             worth = delta * index[units.code]
             charge = np.zeros(len(units))

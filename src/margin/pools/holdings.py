@@ -97,8 +97,8 @@ class Holdings:
             order_price=self.order_price[orders],
         )
 
-    def by_currency(self, values: Array, market: Market) -> Array:
-        """Sum of a figure of positions by account and settlement currency, shape (n_accounts, k)."""
+    def by_currency(self, market: Market, *values: Array) -> tuple[Array, ...]:
+        """Sums of figures of positions by account and settlement currency, each of shape (n_accounts, k)."""
         column = self.column[market.settlement]
         return kernels.cell_sums(self.account, self.row, column, values, self.n_accounts, len(self.currencies))
 

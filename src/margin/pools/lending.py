@@ -103,8 +103,7 @@ class LendingPool:
             np.pad(amount, ((0, 0), (0, 1)))[cell]
             for amount in (
                 holdings.balance,
-                holdings.by_currency(holdings.unrealised, market),
-                holdings.by_currency(holdings.option_value, market),
+                *holdings.by_currency(market, holdings.unrealised, holdings.option_value),
             )
         )
         settled = balance + unrealised

@@ -39,11 +39,12 @@ class SegregatedPool:
     def value(self, holdings: Holdings, partition: Partition, market: Market, collateral: Collateral) -> PoolValue:
         """Balance, unrealised P&L and option value of each (account, currency), in that currency."""
         cell = partition.account, holdings.column[partition.currency]
-        unrealised = holdings.by_currency(holdings.unrealised, market)[cell]
-        option_value = holdings.by_currency(holdings.option_value, market)[cell]
+        counted_options = collateral.counted_options(holdings.option_value)
+        sums = holdings.by_currency(market, holdings.unrealised, holdings.option_value, counted_options)
+        unrealised, option_value, counted_value = (total[cell] for total in sums)
         settled = holdings.balance[cell] + unrealised
         equity = settled + option_value
-        counted = settled + holdings.by_currency(collateral.counted_options(holdings.option_value), market)[cell]
+        counted = settled + counted_value
         if collateral.spot_orders == "reserved":
             counted = counted - spot_payments(holdings, market)[cell]
         return PoolValue(equity, counted, counted, unrealised, option_value)

@@ -35,7 +35,7 @@ def currency_figures(regime: Regime, book: Book, market: Market) -> dict[str, An
         raise ValueError(f"{regime.name} does not discount: its pools hold one currency each")
     encoded = regime.encode(book, market)
     n = len(book.accounts)
-    everything = encoded.holdings(encoded.positions_of(0, n), encoded.orders_of(0, n), 0, n)
+    everything = encoded.holdings(0, n)
     alone = isolated_positions(everything)
     holdings = everything.only(~alone, np.ones(len(everything.order_row), dtype=np.bool_))
     equity = counted_equity(holdings, encoded.market, regime.collateral)
