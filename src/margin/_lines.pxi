@@ -390,6 +390,25 @@ def code_sums(code, values, n_codes):  # IN, IN
     return sums
 
 
+def peaks(code, values, n_codes):  # IN, IN
+    """Where the largest value of each code stands, of equals the first, a nan before all; -1 where a code has none."""
+    dtypes(code=(code, "i4", 1), values=(values, "f8", 1))
+    check_count("n_codes", n_codes)
+    check_length("values", values, len(code))
+    _check_codes("code", code, n_codes)
+    cdef const int32_t[::1] codes = code
+    cdef const double[::1] numbers = values
+    cdef int64_t i, at
+    found = np.full(n_codes, -1, np.int64)
+    cdef int64_t[::1] out = found  # OUT
+    with nogil:
+        for i in range(codes.shape[0]):
+            at = out[codes[i]]
+            if at < 0 or (not numbers[i] <= numbers[at] and numbers[at] == numbers[at]):
+                out[codes[i]] = i
+    return found
+
+
 def cell_sums(code, row, column, values, n_codes, n_columns):  # IN x 4
     """Sums of several values of each code by the column of their row, each (n_codes, n_columns), column after column."""
     dtypes(code=(code, "i4", 1), row=(row, "i4", 1), column=(column, "i4", 1))

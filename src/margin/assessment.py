@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,6 +49,11 @@ class Results:
     maintenance: Array
     components: Mapping[str, Array]
     units: UnitResults | None
+
+    def worst_units(self) -> Results:
+        """The same with one unit of each pool, that of the largest loss."""
+        units = self.units
+        return self if units is None else replace(self, units=units.take(units.worst(len(self.account))))
 
     @classmethod
     def of(cls, first: int, partition: Partition, value: PoolValue, requirement: Requirement) -> Results:
@@ -111,6 +116,8 @@ class Assessment:
     results : Results
     timings : Mapping of str to float
         Seconds spent to ``encode`` (look up and sort), ``price`` (market) and ``stress`` (accounts).
+    every_unit : bool
+        Whether results hold every unit of a pool, or only the one with the largest loss.
 
     Notes
     -----
@@ -124,6 +131,7 @@ class Assessment:
     prepared: Prepared
     results: Results
     timings: Mapping[str, float]
+    every_unit: bool = True
 
     @property
     def book(self) -> Book:
@@ -205,7 +213,16 @@ class Assessment:
         }
 
     def unit_columns(self) -> dict[str, Any]:
-        """One entry for each (pool, risk unit): worst loss and its scenario where the model has any, and the unit's charges."""
+        """One entry for each (pool, risk unit): worst loss and its scenario where the model has any, and the unit's charges.
+
+        Raises
+        ------
+        ValueError
+            If the book was assessed without its units.
+        """
+        if not self.every_unit:
+            message = "the book was assessed without its units; assess it with units=True"
+            raise ValueError(message)
         r, units = self.results, self.results.units
         if units is None:
             return {}
@@ -269,12 +286,10 @@ class Assessment:
         unit, label, labels = (np.full(len(self), -1, dtype=np.int64), np.full(len(self), -1, dtype=np.int64), Ids.of([""]))
         units = self.results.units
         if units is not None and len(units.pool):
-            starts = np.flatnonzero(np.diff(units.pool, prepend=-1))
-            largest = np.repeat(np.maximum.reduceat(units.worst_loss, starts), np.diff(starts, append=len(units.pool)))
-            worst = np.flatnonzero((units.worst_loss == largest) & (units.worst_loss > 0))[::-1]
-            code, labels = self._labels(units.unit, units.scenario)
-            unit[units.pool[worst]] = units.unit[worst]  # from the last to the first, so the first of equals wins
-            label[units.pool[worst]] = code[worst]
+            worst = units.worst(len(self))
+            code, labels = self._labels(units.unit[worst], units.scenario[worst])
+            unit[units.pool[worst]] = units.unit[worst]
+            label[units.pool[worst]] = code
         return _named(self.prepared.units or ("",), unit), _named(labels, label)
 
     def _labels(self, unit: Codes, scenario: Codes) -> tuple[NDArray[np.int64], Ids]:

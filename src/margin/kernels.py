@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         lookup_int64,
         net,
         occurring,
+        peaks,
         products,
         profits,
         runs,
@@ -67,6 +68,7 @@ __all__ = [
     "lookup_int64",
     "net",
     "occurring",
+    "peaks",
     "products",
     "profits",
     "runs",
@@ -131,6 +133,7 @@ if not TYPE_CHECKING:
     lookup_int64 = _kernels.lookup_int64
     net = _kernels.net
     occurring = _kernels.occurring
+    peaks = _kernels.peaks
     products = _kernels.products
     profits = _kernels.profits
     runs = _kernels.runs

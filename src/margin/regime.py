@@ -83,6 +83,7 @@ class Regime:
         *,
         threads: int = 1,
         block: int | None = None,
+        units: bool = True,
         on_block: Callable[[int], None] | None = None,
     ) -> Assessment:
         """Margin every account of a book.
@@ -95,6 +96,8 @@ class Regime:
             Threads over blocks of accounts; 0 takes all processors. The result does not depend on it.
         block : int, optional
             Accounts per block, by default as many as suits the cache. The result does not depend on it.
+        units : bool
+            Keep the figures of every risk unit for `Assessment.unit_columns`; else only each pool's unit with the largest loss.
         on_block : callable, optional
             Called with the number of accounts done after each block, in order.
 
@@ -114,7 +117,8 @@ class Regime:
             raise ValueError(f"threads={threads}, block={block}: threads must be 0 or more and block 1 or more")
         own = [code for code, account in enumerate(book.accounts) if str(account) in self.overrides] if self.overrides else []
         if own:
-            return self._assess_each(np.array(own, dtype=np.int32), book, market, threads=threads, block=block, on_block=on_block)
+            alone = np.array(own, dtype=np.int32)
+            return self._assess_each(alone, book, market, threads=threads, block=block, units=units, on_block=on_block)
         started = time.perf_counter()
         encoded = self.encode(book, market)
         block = block or min(BLOCK, max(1, CELLS // max(1, len(encoded.currencies))))
@@ -123,7 +127,8 @@ class Regime:
         seconds["price"] = time.perf_counter() - started - seconds["encode"]
 
         def work(first: int) -> Results:
-            return self._block(encoded, prepared, first, min(first + block, len(book.accounts)))
+            results = self._block(encoded, prepared, first, min(first + block, len(book.accounts)))
+            return results if units else results.worst_units()
 
         parts = []
         starts = range(0, len(book.accounts), block)
@@ -133,7 +138,7 @@ class Regime:
                 on_block(min(first + block, len(book.accounts)))
         results = Results.concatenated(parts) if parts else self._block(encoded, prepared, 0, 0)
         seconds["stress"] = time.perf_counter() - started - sum(seconds.values())
-        return Assessment(regime=self, encoded=encoded, prepared=prepared, results=results, timings=seconds)
+        return Assessment(self, encoded, prepared, results, seconds, every_unit=units)
 
     def _assess_each(
         self,
@@ -143,6 +148,7 @@ class Regime:
         *,
         threads: int,
         block: int | None,
+        units: bool,
         on_block: Callable[[int], None] | None,
     ) -> Assessment:
         """Accounts with rules of their own one by one, the others together."""
@@ -151,7 +157,7 @@ class Regime:
         shared = replace(self, overrides={})
         parts = [(rest, shared), *((own[i : i + 1], self.of(book.accounts[int(code)])) for i, code in enumerate(own))]
         done = [
-            (codes, regime.assess(book.select(codes, codes=True), market, threads=threads, block=block))
+            (codes, regime.assess(book.select(codes, codes=True), market, threads=threads, block=block, units=units))
             for codes, regime in parts
         ]
         results = joined_results([(codes, part.prepared, part.results) for codes, part in done])
@@ -161,7 +167,7 @@ class Regime:
         seconds = dict(done[0][1].timings)
         seconds["stress"] += time.perf_counter() - started - sum(seconds.values())
         prepared = JoinedPrepared(tuple(part.prepared for _, part in done))
-        return Assessment(regime=self, encoded=encoded, prepared=prepared, results=results, timings=seconds)
+        return Assessment(self, encoded, prepared, results, seconds, every_unit=units)
 
     def encode(self, book: Book, market: Market) -> Encoded:
         """A book in the terms of a market, counted in the money of the pool."""

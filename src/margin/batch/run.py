@@ -99,7 +99,9 @@ def run(
         rules = regime if isinstance(regime, Regime) else regime(market)
         show("assess", 0.0)
         n_accounts = len(book.accounts)
-        assessment = rules.assess(book, market, threads=threads, on_block=lambda done: show("assess", done / max(n_accounts, 1)))
+        assessment = rules.assess(
+            book, market, threads=threads, units=units, on_block=lambda done: show("assess", done / max(n_accounts, 1))
+        )
         columns = assessment.columns()
         _check_finite(columns)
         clock.lap("assess")
