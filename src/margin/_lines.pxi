@@ -312,30 +312,36 @@ cdef _add_lines(
             sums[g] += _counted_product(quantity[line], coefficient[row[line]], side)
 
 
-def sided_sums(start, row, quantity, coefficient):  # IN x 4
-    """Sums of quantity times several coefficients over each segment, shape (k, n_segments).
+def split_sums(start, row, quantity, coefficient, column, n_columns):  # IN x 5
+    """Sums of quantity times the row's coefficient over each segment, split by side and row, shape (n_columns, n_segments).
 
-    coefficient[row, 0] holds the k coefficients that count where the quantity is not negative, coefficient[row, 1] the others.
+    A quantity that is not negative counts in column[row, 0], a negative one in column[row, 1].
     """
-    dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 3))
-    if coefficient.shape[1] != 2:
-        raise ValueError(f"coefficient has {coefficient.shape[1]} sides; expected 2")
+    dtypes(
+        start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 1),
+        column=(column, "i4", 2),
+    )
+    check_count("n_columns", n_columns)
+    check_length("column", column, len(coefficient))
+    if column.shape[1] != 2:
+        raise ValueError(f"column has {column.shape[1]} sides; expected 2")
     _check_lines(start, row, quantity, len(coefficient))
-    cdef int64_t count = coefficient.shape[2], n = len(start) - 1, g = -1, line, k, at
-    sums = np.zeros((n, count))
-    if sums.size == 0 or len(row) == 0:
-        return np.ascontiguousarray(sums.T)
+    _check_codes("column", column.reshape(-1), n_columns)
+    cdef int64_t n = len(start) - 1, g = -1, line
+    sums = np.zeros((n_columns, n))
+    if sums.size == 0:
+        return sums
     cdef const int64_t[::1] bounds = start
-    cdef const int32_t[::1] rows = row, step = _steps(start)
-    cdef const double[::1] held = quantity, factor = coefficient.reshape(-1)
-    cdef double[:, ::1] out = sums  # OUT
+    cdef const int32_t[::1] rows = row, step = _steps(start), columns = column.reshape(-1)
+    cdef const double[::1] held = quantity, factor = coefficient
+    cdef double[::1] out = sums.reshape(-1)  # OUT
+    cdef int32_t r
     with nogil:
         for line in range(bounds[0], bounds[n]):
             g += step[line]
-            at = (2 * <int64_t>rows[line] + (held[line] < 0)) * count
-            for k in range(count):  # together, as each waits for what was added just before
-                out[g, k] += held[line] * factor[at + k]
-    return np.ascontiguousarray(sums.T)
+            r = rows[line]
+            out[columns[2 * <int64_t>r + (held[line] < 0)] * n + g] += held[line] * factor[r]
+    return sums
 
 
 def leaf_sums(start, leaf_start, row, quantity, coefficient, side):  # IN x 5
@@ -351,26 +357,42 @@ def leaf_sums(start, leaf_start, row, quantity, coefficient, side):  # IN x 5
     _check_start("start", start, len(row))
     _check_lines(leaf_start, row, quantity, len(coefficient))
     cdef const int64_t[::1] bounds = start, leaves = leaf_start
-    cdef const int32_t[::1] step = _steps(start), leaf = _steps(leaf_start)
-    cdef int64_t n = bounds.shape[0] - 1, g, e
+    cdef const int32_t[::1] rows = row, step = _steps(start)
+    cdef const double[::1] held = quantity, factor = coefficient
+    cdef int64_t n = bounds.shape[0] - 1, n_leaves = leaves.shape[0] - 1, g = -1, e = 0, line, first
     cdef int which = side
-    for g in range(n):
-        if bounds[g] < bounds[n] and not (bounds[g] < leaf.shape[0] and leaf[bounds[g]]):
-            raise ValueError(f"start[{g}] is {bounds[g]}; expected a line at which a leaf begins")
-    of_leaf, sums = np.zeros(leaves.shape[0] - 1), np.zeros(n)
-    _add_lines(leaf_start, leaf, row, quantity, coefficient, 0, of_leaf)
-    cdef const double[::1] nets = of_leaf
+    cdef double net
+    sums = np.zeros(n)
     cdef double[::1] out = sums  # OUT
-    g, e = -1, 0
     with nogil:
-        while e < nets.shape[0] and leaves[e] < bounds[0]:
+        while e < n_leaves and leaves[e] < bounds[0]:
             e += 1
-        while e < nets.shape[0] and leaves[e] < bounds[n]:
-            if leaves[e] < leaves[e + 1]:
-                g += step[leaves[e]]
-                out[g] += _counted_amount(nets[e], which)
+        while e < n_leaves and leaves[e] < bounds[n]:
+            first = leaves[e]
+            net = 0.0
+            for line in range(first, leaves[e + 1]):
+                net += held[line] * factor[rows[line]]
+            if first < leaves[e + 1]:
+                g += step[first]
+                if g < 0:
+                    break
+                out[g] += _counted_amount(net, which)
             e += 1
+        while g + 1 < n and bounds[g + 1] == bounds[n]:  # segments without lines at the end
+            g += 1
+    if g + 1 < n:
+        _refuse_cut(bounds, leaves)
     return sums
+
+
+cdef _refuse_cut(const int64_t[::1] start, const int64_t[::1] leaf_start):
+    """Name the first segment that does not begin where a leaf with lines does."""
+    cdef int64_t g, e = 0, n = leaf_start.shape[0] - 1
+    for g in range(start.shape[0] - 1):
+        while e < n and (leaf_start[e] < start[g] or leaf_start[e] == leaf_start[e + 1]):
+            e += 1
+        if start[g] < start[start.shape[0] - 1] and (e == n or leaf_start[e] != start[g]):
+            raise ValueError(f"start[{g}] is {start[g]}; expected a line at which a leaf begins")
 
 
 def code_sums(code, values, n_codes):  # IN, IN
@@ -421,13 +443,13 @@ def cell_sums(code, row, column, values, n_codes, n_columns):  # IN x 4
     _check_codes("code", code, n_codes)
     _check_codes("row", row, len(column))
     sums = np.zeros((len(values), n_columns, n_codes))
-    if len(code) == 0 or len(values) == 0:
+    if len(code) == 0:
         return tuple(total.T for total in sums)
     cdef const int32_t[::1] codes = code, rows = row, columns = column
     cdef const double[::1] numbers
     cdef double[::1] out = sums.reshape(-1)  # OUT
     cdef int64_t i, k, at, height = n_codes, width = n_columns, size = height * width, bad = -1, count = len(values)
-    cdef const double **given = <const double **>malloc(count * sizeof(void *))
+    cdef const double **given = <const double **>malloc((count + 1) * sizeof(void *))
     if given == NULL:
         raise MemoryError
     for k in range(count):

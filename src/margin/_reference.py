@@ -16,14 +16,28 @@ import numpy as np
 
 from margin._checks import (
     check_codes,
-    check_count,
     check_length,
-    check_lines,
     check_signs,
     check_start,
     dtypes,
 )
-from margin._reference_scenarios import accumulate, fold, segments, stress, stress_folded, tail
+from margin._reference_lines import (
+    bounds,
+    cell_sums,
+    code_sums,
+    group,
+    leaf_sums,
+    line_sums,
+    net,
+    occurring,
+    peaks,
+    products,
+    profits,
+    runs,
+    segment_sum,
+    split_sums,
+)
+from margin._reference_scenarios import accumulate, fold, stress, stress_folded, tail
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -39,14 +53,25 @@ __all__ = [
     "accumulate",
     "black76",
     "black76_grid",
+    "bounds",
+    "cell_sums",
+    "code_sums",
     "encode_bytes",
     "encode_int64",
     "fold",
     "group",
+    "leaf_sums",
     "line_sums",
     "lookup_bytes",
     "lookup_int64",
+    "net",
+    "occurring",
+    "peaks",
+    "products",
+    "profits",
+    "runs",
     "segment_sum",
+    "split_sums",
     "stress",
     "stress_folded",
     "tail",
@@ -129,63 +154,7 @@ def _strings(name: str, data: UInt8, offsets: Int64) -> list[bytes]:
     return [text[begin:end] for begin, end in pairwise(bounds)]
 
 
-# Lines to groups
-
-
-def group(major: Int32, minor: Int32 | None, n_major: int) -> tuple[Int64, Int64]:
-    """Stable order of lines by (major, minor), and where each major begins in it."""
-    dtypes(major=(major, "i4", 1))
-    check_count("n_major", n_major)
-    if minor is not None:
-        dtypes(minor=(minor, "i4", 1))
-        check_length("minor", minor, len(major))
-    check_codes("major", major, n_major)
-    lines: list[list[int]] = [[] for _ in range(n_major)]
-    for line, owner in enumerate(major.tolist()):
-        lines[owner].append(line)
-    start = [0]
-    order: list[int] = []
-    minors = None if minor is None else minor.tolist()
-    for segment in lines:
-        if minors is not None:
-            segment.sort(key=minors.__getitem__)
-        order += segment
-        start.append(len(order))
-    return np.array(start, np.int64), np.array(order, np.int64)
-
-
-def segment_sum(start: Int64, values: Float) -> Float:
-    """Sum of each segment's values, left to right."""
-    dtypes(start=(start, "i8", 1), values=(values, "f8", 1))
-    check_start("start", start, len(values))
-    numbers = values.tolist()
-    sums = []
-    for segment in segments(start):
-        total = 0.0
-        for line in segment:
-            total += numbers[line]
-        sums.append(total)
-    return np.array(sums, np.float64)
-
-
-def line_sums(start: Int64, row: Int32, quantity: Float, coefficient: Float, side: int) -> Float:
-    """Sum of quantity times the row's coefficient over each segment; side 1 longs only, -1 shorts only, 2 gross."""
-    dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 1))
-    if side not in {-1, 0, 1, 2}:
-        message = f"side is {side}; expected 0 (net), 1 (long), -1 (short) or 2 (gross)"
-        raise ValueError(message)
-    check_lines(start, row, quantity, len(coefficient))
-    rows, quantities, coefficients = row.tolist(), quantity.tolist(), coefficient.tolist()
-    sums = []
-    for segment in segments(start):
-        total = 0.0
-        for line in segment:
-            held = quantities[line]
-            if (side == 1 and held <= 0) or (side == -1 and held >= 0):
-                continue
-            total += (abs(held) if side == 2 else held) * coefficients[rows[line]]
-        sums.append(total)
-    return np.array(sums, np.float64)
+# Amounts in tiers
 
 
 def tiers(

@@ -95,8 +95,8 @@ class Encoded:
         _refuse_spot(book, market, instrument_row, orders=not spot_orders)
         tables = (book.positions, book.orders, book.balances)
         by_account = [ByAccount.of(table.account, len(book.accounts)) for table in tables]
-        held, ordered = (kernels.occurring(table.instrument, len(book.instruments)) for table in (book.positions, book.orders))
-        held = instrument_row[held | ordered]
+        used = [kernels.occurring(table.instrument, len(book.instruments)) for table in (book.positions, book.orders)]
+        held = instrument_row[used[0] | used[1]]
         owned = currency_row[kernels.occurring(book.balances.currency, len(book.currencies))]
         traded = market.base[held[market.kind[held] == SPOT]]  # an order in a spot pair brings or takes its coin
         currencies = np.unique(np.concatenate((owned, market.settlement[held], traded))).astype(np.int32)
@@ -185,6 +185,7 @@ class Encoded:
             order_price=resting.price[orders],
             currencies=self.currencies,
             column=column,
+            settled=column[market.settlement],
             balance=amount if loan is None else amount - loan,
             loan=loan,
             has_balance=has_balance.reshape(n_accounts, n_currencies),

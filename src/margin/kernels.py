@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         profits,
         runs,
         segment_sum,
-        sided_sums,
+        split_sums,
         stress,
         stress_folded,
         tail,
@@ -73,7 +73,7 @@ __all__ = [
     "profits",
     "runs",
     "segment_sum",
-    "sided_sums",
+    "split_sums",
     "stress",
     "stress_folded",
     "tail",
@@ -138,7 +138,7 @@ if not TYPE_CHECKING:
     profits = _kernels.profits
     runs = _kernels.runs
     segment_sum = _kernels.segment_sum
-    sided_sums = _kernels.sided_sums
+    split_sums = _kernels.split_sums
     stress = _kernels.stress
     stress_folded = _kernels.stress_folded
     tail = _kernels.tail

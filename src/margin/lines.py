@@ -226,9 +226,10 @@ def group_lines(
     entry_value: Array | None = None,
 ) -> Lines:
     """Sort positions by (pool, rank, leg) and add up those of the same pool, row and leg, in their given order."""
-    code = row if leg is None else LEGS * row + leg
-    if leg is not None:
-        rank = (LEGS * rank[:, None] + np.arange(LEGS, dtype=np.int32)).reshape(-1)
+    code = row
+    if leg is not None:  # what nets is a row and its leg
+        code = LEGS * row + leg
+        rank = (np.repeat(LEGS * rank, LEGS) + np.tile(np.arange(LEGS), len(rank))).astype(np.int32)
     if leverage is None and entry_value is None:
         pool, code, quantity = kernels.net(pool, code, quantity, rank, n_pools)
     else:

@@ -285,7 +285,7 @@ def _shocked_collateral(
 
     Only a pool of the whole account can hold them, and those come first, so account and pool are the same here.
     """
-    equity = counted_equity(holdings, market, collateral)
+    equity = counted_equity(holdings, collateral)
     if holdings.hedge_cap is not None:
         equity = np.fmin(equity, holdings.hedge_cap)  # caps are not negative, so a debt stays whole
     account, column = np.nonzero(np.ascontiguousarray((equity != 0) & shocked[holdings.currencies]))

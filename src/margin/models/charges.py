@@ -246,25 +246,23 @@ class DeltaConcentrationCharge:
 
     def prepare(self, sensitivities: Sensitivities) -> PreparedCharge:
         """Deltas of options and of the rest, and the parameters of the units."""
-        options = np.where(sensitivities.option, sensitivities.delta, 0.0)
-        futures, none = sensitivities.delta - options, np.zeros_like(options)
-        by_side = [[futures, options, none], [futures, none, options]]  # of longs, of shorts
-        coefficients = np.ascontiguousarray(np.transpose(by_side, (2, 0, 1)))
+        delta = sensitivities.delta
+        column = np.zeros((len(delta), 2), dtype=np.int32)
+        column[sensitivities.option] = 1, 2
         threshold, increment, maximum = (
             sensitivities.parameter(p) for p in (self.threshold, self.increment, self.maximum)
         )
         index, per_usd = sensitivities.index, sensitivities.per_usd
 
         def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
-            linear, bought, sold = kernels.sided_sums(units.start, lines.row, lines.quantity, coefficients)
+            linear, bought, sold = kernels.split_sums(units.start, lines.row, lines.quantity, delta, column, 3)
             rest = linear + sold
-            together = bought + rest
-            delta = np.abs(np.clip(together, np.minimum(rest, 0.0), np.maximum(rest, 0.0)))
-            worth = delta * index[units.code]
+            size = np.abs(np.minimum(np.maximum(bought + rest, np.minimum(rest, 0.0)), np.maximum(rest, 0.0)))
+            worth = kernels.products(units.code, size, index)
             charge = np.zeros(len(units))
-            over = np.flatnonzero(~(worth <= threshold[units.code]) & (delta != 0))  # few are
-            delta, worth, code = delta[over], worth[over], units.code[over]
-            excess = np.maximum(worth - threshold[code], 0.0) * increment[code] * delta
+            over = np.flatnonzero(~(worth <= threshold.take(units.code)) & (size != 0))  # few are
+            size, worth, code = size[over], worth[over], units.code[over]
+            excess = np.maximum(worth - threshold[code], 0.0) * increment[code] * size
             charge[over] = np.minimum(excess, maximum[code] * worth) * per_usd[code]
             return charge
 

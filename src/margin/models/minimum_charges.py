@@ -12,7 +12,7 @@ from margin import kernels
 from margin.by_name import ByName
 from margin.contracts import is_option
 from margin.lines import Lines, Segments
-from margin.models.charges import GROSS, Charge, DeltaBasis, PreparedCharge, Sensitivities
+from margin.models.charges import GROSS, LONG, SHORT, Charge, DeltaBasis, PreparedCharge, Sensitivities
 from margin.rates import RateTable, RateTables
 
 Array = NDArray[np.float64]
@@ -125,12 +125,11 @@ class OptionSlippageCharge:
         if_long, if_short = (
             np.concatenate((np.where(options, worth * (slip + close), 0.0), none)) for slip in (np.minimum(short, mark), short)
         )
-        zero = np.zeros_like(if_long)
-        by_side = [[if_long, zero], [zero, if_short]]  # of longs, of shorts
-        per_contract = np.ascontiguousarray(np.transpose(by_side, (2, 0, 1)))
 
         def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
-            bought, sold = np.abs(kernels.sided_sums(units.start, lines.row, lines.quantity, per_contract))
-            return bought + sold
+            def total(per_contract: Array, side: int) -> Array:
+                return np.abs(kernels.line_sums(units.start, lines.row, lines.quantity, per_contract, side))
+
+            return total(if_long, LONG) + total(if_short, SHORT)
 
         return amount
