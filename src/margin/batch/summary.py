@@ -196,6 +196,9 @@ def _shortest(assessment: Assessment, usd: Array) -> NDArray[np.int64]:
 def _largest(values: Array, among: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Where the largest values are, largest first, of equals the first."""
     candidates = np.flatnonzero(among)
+    if len(candidates) > LISTED:  # all but those that may be listed need no order
+        found = values[candidates]
+        candidates = candidates[~(found < -np.partition(-found, LISTED - 1)[LISTED - 1])]
     return candidates[np.argsort(-values[candidates], kind="stable")[:LISTED]]
 
 
