@@ -31,7 +31,10 @@ Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
 BLOCK = 1 << 16
-"""Most accounts in a block: large enough to amortise a call, small enough that a block's arrays stay near the cache."""
+"""Most accounts in a block."""
+
+ROWS = 1 << 18
+"""Positions and orders of a block, about: enough to amortise calls, few enough that a block's arrays stay in the cache."""
 
 CELLS = 1 << 22
 """Most (account, currency) cells in a block, which bounds memory where accounts hold hundreds of coins."""
@@ -121,7 +124,7 @@ class Regime:
             return self._assess_each(alone, book, market, threads=threads, block=block, units=units, on_block=on_block)
         started = time.perf_counter()
         encoded = self.encode(book, market)
-        block = block or min(BLOCK, max(1, CELLS // max(1, len(encoded.currencies))))
+        block = block or accounts_per_block(encoded)
         seconds = {"encode": time.perf_counter() - started}
         prepared = self.prepare(encoded)
         seconds["price"] = time.perf_counter() - started - seconds["encode"]
@@ -247,6 +250,13 @@ def with_overrides(parameters: Parameters, compose: Callable[[Parameters], Regim
     """
     own = {account: compose(parameters.of_account(account)) for account in parameters.names("account")}
     return replace(compose(parameters), overrides=own)
+
+
+def accounts_per_block(encoded: Encoded) -> int:
+    """Accounts in a block unless told otherwise."""
+    book = encoded.book
+    rows = max(1, len(book.positions) + len(book.orders))
+    return max(1, min(BLOCK, CELLS // max(1, len(encoded.currencies)), ROWS * len(book.accounts) // rows))
 
 
 def _in_order(work: Callable[[int], Results], starts: range, threads: int) -> Iterator[Results]:
