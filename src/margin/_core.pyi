@@ -1,7 +1,7 @@
 # Types of the compiled kernels; the C type of each array stands behind it. Shapes: see `_reference`.
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,11 @@ def group(
     minor: _Int32 | None,  # const int32_t[::1]
     n_major: int,  # int64_t
 ) -> tuple[_Int64, _Int64]: ...
+def arranged(
+    code: _Int32,  # const int32_t[::1]
+    n_codes: int,  # int64_t
+    columns: Sequence[npt.NDArray[Any]],
+) -> tuple[_Int64, tuple[npt.NDArray[Any], ...]]: ...
 def bounds(
     code: _Int32,  # const int32_t[::1]
     n_codes: int,  # int64_t

@@ -21,7 +21,7 @@ import os
 
 import numpy as np
 
-from margin._checks import check_count, check_folds, check_length, dtypes, tail_mass
+from margin._checks import check_columns, check_count, check_folds, check_length, dtypes, tail_mass
 
 from libc.math cimport fabs
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t

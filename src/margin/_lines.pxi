@@ -155,6 +155,56 @@ def occurring(code, n_codes):  # IN
     return found
 
 
+cdef void _arranged(
+    const int32_t *code, int64_t n, int64_t *head, const void *source, void *target, int64_t size
+) noexcept nogil:
+    """Move every entry behind those of its code before it; head holds where the next one of each code goes."""
+    cdef int64_t i
+    if size == 8:
+        for i in range(n):
+            (<uint64_t *>target)[head[code[i]]] = (<const uint64_t *>source)[i]
+            head[code[i]] += 1
+    elif size == 4:
+        for i in range(n):
+            (<uint32_t *>target)[head[code[i]]] = (<const uint32_t *>source)[i]
+            head[code[i]] += 1
+    else:
+        for i in range(n):
+            (<uint8_t *>target)[head[code[i]]] = (<const uint8_t *>source)[i]
+            head[code[i]] += 1
+
+
+def arranged(code, n_codes, columns):  # IN, IN
+    """Columns (of 1, 4 or 8 bytes an entry) in the order of their codes, of equal ones in the order given.
+
+    Returns where each code begins and the last ends, and the columns. Quick where codes are few enough that the next place of
+    each stays in the cache.
+    """
+    dtypes(code=(code, "i4", 1))
+    check_count("n_codes", n_codes)
+    check_columns(columns, len(code))
+    _check_codes("code", code, n_codes)
+    cdef int64_t n = len(code), count = n_codes, i, size
+    start_array = np.zeros(count + 1, np.int64)
+    results = tuple([np.empty_like(column) for column in columns])
+    if n == 0:
+        return start_array, results
+    cdef const int32_t[::1] codes = code
+    cdef int64_t[::1] start = start_array, head  # OUT
+    cdef const uint8_t[::1] given
+    cdef uint8_t[::1] placed
+    with nogil:
+        for i in range(n):
+            start[codes[i] + 1] += 1
+        for i in range(count):
+            start[i + 1] += start[i]
+    for column, result in zip(columns, results):
+        given, placed, size, head = column.view(np.uint8), result.view(np.uint8), column.itemsize, start_array.copy()
+        with nogil:
+            _arranged(&codes[0], n, &head[0], &given[0], &placed[0], size)
+    return start_array, results
+
+
 def net(pool, code, quantity, rank, n_pools, traced=False):  # IN x 4
     """Lines sorted by (pool, rank of their code), quantities of the same pool and code added up; ranks do not repeat.
 

@@ -22,6 +22,7 @@ from margin._checks import (
     dtypes,
 )
 from margin._reference_lines import (
+    arranged,
     bounds,
     cell_sums,
     code_sums,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "accumulate",
+    "arranged",
     "black76",
     "black76_grid",
     "bounds",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,36 +22,50 @@ Rows = Offsets | slice
 """Numbers of rows, or a range of them."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ByAccount:
-    """Which rows of a table belong to which account.
+    """Which rows of a table belong to which accounts.
 
     Attributes
     ----------
-    start : ndarray of int64, shape (n_accounts + 1,)
-        Where the rows of each account begin among all rows in the order of accounts.
-    order : ndarray of int64, shape (n_rows,), or None
-        The rows in that order. None: they are in it.
+    account : ndarray of int32, shape (n_rows,)
+        Account of each row.
+    n_accounts : int
+    block : int
+        Rows are told apart by blocks of so many accounts: where it is not 1, only whole blocks can be asked for.
     """
 
-    start: Offsets
-    order: Offsets | None
+    account: Codes
+    n_accounts: int
+    block: int = 1
 
-    @classmethod
-    def of(cls, account: Codes, n_accounts: int) -> ByAccount:
-        """Sort rows by the account of each."""
-        start = kernels.bounds(account, n_accounts)
-        return cls(*kernels.group(account, None, n_accounts)) if start is None else cls(start, None)
+    @cached_property
+    def blocks(self) -> Codes:
+        """Block of each row."""
+        return self.account if self.block == 1 else self.account // np.int32(self.block)
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks."""
+        return -(-self.n_accounts // self.block)
+
+    @cached_property
+    def bounds(self) -> Offsets | None:
+        """Where the rows of each block begin and those of the last end; None where rows do not stand by block."""
+        return kernels.bounds(self.blocks, self.n_blocks)
+
+    @cached_property
+    def sorting(self) -> tuple[Offsets, Offsets]:
+        """Where each block begins among all rows in the order of blocks, and the rows in that order."""
+        if self.bounds is not None:
+            return self.bounds, np.arange(len(self.account))
+        return kernels.group(self.blocks, None, self.n_blocks)
 
     def rows(self, first: int, last: int) -> Rows:
         """Rows of accounts ``first .. last - 1``."""
-        here = slice(self.start[first], self.start[last])
-        return here if self.order is None else self.order[here]
-
-    @property
-    def ordered(self) -> Offsets:
-        """All rows in the order of accounts, shape (n_rows,)."""
-        return np.arange(self.start[-1]) if self.order is None else self.order
+        start = self.sorting[0] if self.bounds is None else self.bounds
+        here = slice(start[first // self.block], start[-(-last // self.block)])
+        return self.sorting[1][here] if self.bounds is None else here
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,13 +110,27 @@ class Encoded:
         instrument_row, currency_row = book.resolve(market)
         _refuse_spot(book, market, instrument_row, orders=not spot_orders)
         tables = (book.positions, book.orders, book.balances)
-        by_account = [ByAccount.of(table.account, len(book.accounts)) for table in tables]
+        by_account = [ByAccount(table.account, len(book.accounts)) for table in tables]
         used = [kernels.occurring(table.instrument, len(book.instruments)) for table in (book.positions, book.orders)]
         held = instrument_row[used[0] | used[1]]
         owned = currency_row[kernels.occurring(book.balances.currency, len(book.currencies))]
         traded = market.base[held[market.kind[held] == SPOT]]  # an order in a spot pair brings or takes its coin
         currencies = np.unique(np.concatenate((owned, market.settlement[held], traded))).astype(np.int32)
         return cls(book, market, instrument_row, currency_row, held, currencies, *by_account)
+
+    def in_blocks(self, block: int) -> Encoded:
+        """The same with its rows moved together by blocks of so many accounts, so that reading a block does not wait for memory.
+
+        Rows of an account keep their order. Only whole blocks can be asked for.
+        """
+        book, moved = self.book, {}
+        for name in ("positions", "orders", "balances"):
+            by: ByAccount = getattr(self, name)
+            if by.bounds is None:
+                moved[name] = _moved(getattr(book, name), replace(by, block=block))
+        tables: dict[str, Any] = {name: rows for name, (rows, _) in moved.items()}
+        by_block: dict[str, Any] = {name: by for name, (_, by) in moved.items()}
+        return replace(self, book=replace(book, **tables), **by_block) if moved else self
 
     def positions_of(self, first: int, last: int) -> Rows:
         """Position rows of a range of accounts."""
@@ -199,6 +229,14 @@ def _least(cell: NDArray[np.int64], values: NDArray[np.float64], shape: tuple[in
     least = np.full(shape[0] * shape[1], np.nan)
     np.fmin.at(least, cell, values)
     return least.reshape(shape)
+
+
+def _moved(rows: Any, by: ByAccount) -> tuple[Any, ByAccount]:
+    """Rows of positions, orders or balances in the order of blocks."""
+    columns = {name: getattr(rows, name) for name in type(rows).__slots__ if getattr(rows, name) is not None}
+    _, values = kernels.arranged(by.blocks, by.n_blocks, list(columns.values()))
+    new = replace(rows, **dict(zip(columns, values, strict=True)))
+    return new, replace(by, account=new.account)
 
 
 def _refuse_spot(book: Book, market: Market, instrument_row: Codes, *, orders: bool) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from margin._core import (
         accumulate,
+        arranged,
         black76,
         black76_grid,
         bounds,
@@ -52,6 +53,7 @@ __all__ = [
     "Config",
     "accumulate",
     "aligned_table",
+    "arranged",
     "black76",
     "black76_grid",
     "bounds",
@@ -118,6 +120,7 @@ def _choose() -> tuple[str, Any]:
 _implementation, _kernels = _choose()
 if not TYPE_CHECKING:
     accumulate = _kernels.accumulate
+    arranged = _kernels.arranged
     black76 = _kernels.black76
     black76_grid = _kernels.black76_grid
     bounds = _kernels.bounds

@@ -129,8 +129,10 @@ class Regime:
         prepared = self.prepare(encoded)
         seconds["price"] = time.perf_counter() - started - seconds["encode"]
 
+        by_block = encoded.in_blocks(block)
+
         def work(first: int) -> Results:
-            results = self._block(encoded, prepared, first, min(first + block, len(book.accounts)))
+            results = self._block(by_block, prepared, first, min(first + block, len(book.accounts)))
             return results if units else results.worst_units()
 
         parts = []

@@ -44,6 +44,19 @@ def test_every_instruction_set_places_equal_keys_in_the_order_given(isa):
         _core._force(chosen)
 
 
+@given(data=st.data(), n=st.integers(0, 60), n_codes=st.integers(1, 6))
+def test_columns_are_arranged_by_code(data, n, n_codes):
+    code = data.draw(codes(n, n_codes))
+    columns = [data.draw(floats(n, anything)), data.draw(codes(n, 9)), code.astype(np.int8), data.draw(hn.arrays(np.bool_, n))]
+    start, fast = _core.arranged(code, n_codes, columns)
+    expected, slow = twin.arranged(code, n_codes, columns)
+    np.testing.assert_array_equal(start, expected)
+    for column, one, other in zip(columns, fast, slow, strict=True):
+        assert one.dtype == other.dtype == column.dtype
+        np.testing.assert_array_equal(one, column[np.argsort(code, kind="stable")])
+        np.testing.assert_array_equal(one, other)
+
+
 @given(data=st.data(), n=st.integers(0, 30))
 def test_bounds_and_occurring(data, n):
     code = data.draw(codes(n, 6))
@@ -156,6 +169,9 @@ def test_products_and_profits(data, n, rows):
 I4, I8 = np.dtype("i4"), np.dtype("i8")
 ONE, NONE, PAIR = np.zeros(1, I4), np.zeros(1), np.zeros((1, 2), I4)
 HOSTILE = {
+    "a column too short": ("arranged", np.zeros(2, I4), 1, [NONE]),
+    "a column of two dimensions": ("arranged", ONE, 1, [np.zeros((1, 1))]),
+    "a column of names": ("arranged", ONE, 1, [np.array(["abc"])]),
     "code beyond": ("bounds", np.array([0, 3], I4), 3),
     "negative code": ("occurring", np.array([-1], I4), 3),
     "negative number of codes": ("occurring", ONE, -1),

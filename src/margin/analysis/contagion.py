@@ -220,7 +220,7 @@ def _positions(assessment: Assessment) -> tuple[Codes, Codes, Array]:
     """Market row, row of the assessment, and worth in USD of each position."""
     encoded, n = assessment.encoded, len(assessment.book.accounts)
     market = encoded.market
-    order = encoded.positions.ordered
+    order = encoded.positions.sorting[1]
     holdings = encoded.holdings(0, n)
     partition = assessment.regime.pool.partition(holdings, market)
     row, pool, value = np.empty(len(order), dtype=np.int32), np.empty(len(order), dtype=np.int32), np.empty(len(order))

@@ -155,7 +155,7 @@ def _distressed(regime: Regime, state: State, market: Market, codes: Codes) -> l
         return []
     partition = partition_of(assessment)
     encoded, results = assessment.encoded, assessment.results
-    position, order = part.position[encoded.positions.ordered], part.order[encoded.orders.ordered]
+    position, order = part.position[encoded.positions.sorting[1]], part.order[encoded.orders.sorting[1]]
     counted = assessment.market
     out = []
     for pool in wanted:
