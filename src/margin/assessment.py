@@ -51,9 +51,11 @@ class Results:
     units: UnitResults | None
 
     def worst_units(self) -> Results:
-        """The same with one unit of each pool, that of the largest loss."""
-        units = self.units
-        return self if units is None else replace(self, units=units.take(units.worst(len(self.account))))
+        """The same with one unit of each pool, that of the largest loss, without its charges."""
+        if self.units is None:
+            return self
+        units = replace(self.units, charges={})
+        return replace(self, units=units.take(units.worst(len(self.account))))
 
     @classmethod
     def of(cls, first: int, partition: Partition, value: PoolValue, requirement: Requirement) -> Results:

@@ -69,7 +69,7 @@ def unrealised_pnl(market: Market, row: Index, quantity: Array, entry_price: Arr
     options = is_option(market)
     worth = np.divide(1.0, market.mark, out=np.zeros(len(market)), where=~options)  # coin per unit of quote currency
     size = np.where(options, 0.0, market.contract_size)
-    return kernels.profits(row, quantity, entry_price, size, market.mark, worth, market.inverse)
+    return kernels.profits(_codes(row), _numbers(quantity), _numbers(entry_price), size, market.mark, worth, market.inverse)
 
 
 def entry_value(market: Market, row: Index, quantity: Array, entry_price: Array) -> Array:
@@ -81,4 +81,12 @@ def entry_value(market: Market, row: Index, quantity: Array, entry_price: Array)
 def option_value(market: Market, row: Index, quantity: Array) -> Array:
     """Market value of option positions in settlement currency, negative when short, one entry per position; zero for others."""
     value = np.where(is_option(market), market.contract_size * market.mark, 0.0)
-    return kernels.products(row, quantity, value)
+    return kernels.products(_codes(row), _numbers(quantity), value)
+
+
+def _codes(rows: Index) -> Index:
+    return np.ascontiguousarray(rows, dtype=np.int32)
+
+
+def _numbers(values: Array) -> Array:
+    return np.ascontiguousarray(values, dtype=np.float64)

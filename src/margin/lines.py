@@ -307,6 +307,12 @@ def segments(lines: Lines, code: Codes) -> Segments:
     return Segments(*kernels.runs(lines.pool, lines.row, code))
 
 
+def numbered(code: Codes, n_codes: int) -> tuple[Offsets, Codes]:
+    """The codes that occur, ascending, and where each of the given ones stands among them."""
+    there = kernels.occurring(code, n_codes)
+    return np.flatnonzero(there), (np.cumsum(there, dtype=np.int32) - np.int32(1))[code]
+
+
 def unprotected(orders: OrderLines) -> OrderLines:
     """Order lines with those under market maker protection added to the others."""
     if not orders.protected.any():
@@ -337,7 +343,8 @@ def line_keys(lines: Lines | OrderLines, rank: Codes) -> Offsets:
 
 def pool_sums(pool: Codes, values: Array, n_pools: int) -> Array:
     """Sum of values by pool, in the order given."""
-    return kernels.code_sums(pool, values, n_pools)
+    codes, numbers = np.ascontiguousarray(pool, dtype=np.int32), np.ascontiguousarray(values, dtype=np.float64)
+    return kernels.code_sums(codes, numbers, n_pools)
 
 
 def _runs(*keys: NDArray[Any]) -> Offsets:

@@ -175,7 +175,7 @@ class PreparedPortfolio:
         outside = self.unit[len(self.market) :] < 0  # instruments in use stand in a unit
         if not (outside & self.shocked_currencies).any():
             return lines
-        return lines.take(self.unit[lines.row] >= 0)
+        return lines.take(np.flatnonzero(self.unit[lines.row] >= 0))
 
     def _risk(self, lines: Lines) -> Risk:
         lines, units = self._placed(lines)

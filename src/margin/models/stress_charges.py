@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from margin import kernels
 from margin.by_name import ByName
 from margin.errors import ParameterError
-from margin.lines import Lines, Segments
+from margin.lines import Lines, Segments, numbered
 from margin.models.charges import ALL, GROSS, LONG, SHORT, PreparedCharge, Sensitivities
 from margin.models.scenarios import Scenarios
 from margin.models.shocks import VolShock
@@ -166,7 +166,7 @@ class TermStructureCharge:
             up, down = total(LONG), total(SHORT)
             opposed = np.minimum(up, down)
             share = np.zeros(len(s.units))
-            for code in np.unique(units.code[opposed > 0]):  # asked for only where it matters
+            for code in numbered(units.code[opposed > 0], len(s.units))[0]:  # asked for only where it matters
                 share[code] = self.share.of(s.units[code])
             return share[units.code] * opposed
 
