@@ -9,10 +9,18 @@ import pytest
 from margin import config
 
 RATIOS = pytest.StashKey[list[tuple[str, str, float, float]]]()
+NOTES = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config):
-    config.stash[RATIOS] = []
+    config.stash[RATIOS], config.stash[NOTES] = [], []
+
+
+@pytest.fixture
+def note(request, benchmark):
+    """Keep a line for the end of the output: what has no peer."""
+    benchmark.pedantic(lambda: None)
+    return request.config.stash[NOTES].append
 
 
 @pytest.fixture
@@ -29,20 +37,22 @@ def beside(request, benchmark):
             peer()
             times.append(perf_counter() - started)
         ours = benchmark.stats.stats.min if benchmark.stats else float("nan")
-        request.config.stash[RATIOS].append((name, peer.__doc__ or peer.__name__, ours, min(times)))
+        request.config.stash[RATIOS].append((name, peer.__doc__, ours, min(times)))
         return min(times) / ours
 
     return measure
 
 
 def pytest_terminal_summary(terminalreporter, config: pytest.Config):
-    rows = config.stash[RATIOS]
-    if not rows:
+    rows, notes = config.stash[RATIOS], config.stash[NOTES]
+    if not rows and not notes:
         return
     terminalreporter.section("ratios, best of each in this run")
     for name, peer, ours, theirs in rows:
         ratio = theirs / ours
         terminalreporter.write_line(f"{name:<72} {1e3 * ours:8.1f} ms   {peer:<42} {1e3 * theirs:8.1f} ms   {ratio:5.2f}x")
+    for line in notes:
+        terminalreporter.write_line(line)
     about = _kernels()
     terminalreporter.write_line(f"{about}, {platform.machine()}, Python {platform.python_version()}, one thread each unless said")
 

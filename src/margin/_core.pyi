@@ -1,7 +1,7 @@
 # Types of the compiled kernels; the C type of each array stands behind it. Shapes: see `_reference`.
 
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, TypeAlias, final, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,28 @@ _Flags: TypeAlias = npt.NDArray[np.bool_]
 
 def isas() -> tuple[str, ...]: ...
 def isa() -> str: ...
+@final
+class Numbering:
+    def __len__(self) -> int: ...
+    def add_bytes(
+        self,
+        data: _UInt8,  # const uint8_t[::1]
+        offsets: _Int32 | _Int64,  # const int32_t[::1] or const int64_t[::1]
+        codes: _Int32,  # int32_t[::1]
+    ) -> None: ...
+    def add_dictionary(
+        self,
+        index: _Int32,  # const int32_t[::1]
+        data: _UInt8,  # const uint8_t[::1]
+        offsets: _Int32 | _Int64,  # const int32_t[::1] or const int64_t[::1]
+        codes: _Int32,  # int32_t[::1]
+    ) -> None: ...
+    def first(self) -> _Int64: ...
+    def vocabulary(self) -> tuple[_UInt8, _Int64]: ...
+
 def encode_bytes(
     data: _UInt8,  # const uint8_t[::1]
-    offsets: _Int64,  # const int64_t[::1]
+    offsets: _Int32 | _Int64,  # const int32_t[::1] or const int64_t[::1]
 ) -> tuple[_Int32, _Int64]: ...
 def encode_int64(
     values: _Int64,  # const int64_t[::1]

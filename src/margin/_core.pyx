@@ -23,6 +23,7 @@ import numpy as np
 
 from margin._checks import check_columns, check_count, check_folds, check_length, dtypes, tail_mass
 
+cimport cython
 from libc.math cimport fabs
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -109,7 +110,12 @@ cdef int64_t _outside(const int32_t *codes, int64_t n, int64_t bound) noexcept n
     return -1
 
 
-cdef int64_t _disordered(const int64_t *start, int64_t n, int64_t limit) noexcept nogil:
+ctypedef fused offset:
+    int32_t
+    int64_t
+
+
+cdef int64_t _disordered(const offset *start, int64_t n, int64_t limit) noexcept nogil:
     cdef int64_t i, lowest = 0
     for i in range(n):
         if start[i] < lowest or start[i] > limit:
@@ -128,7 +134,7 @@ cdef _check_codes(str name, const int32_t[::1] codes, int64_t bound):
         raise ValueError(f"{name}[{at}] is {codes[at]}; expected 0 <= {name}[{at}] < {bound}")
 
 
-cdef _check_start(str name, const int64_t[::1] start, int64_t limit):
+cdef _check_start(str name, const offset[::1] start, int64_t limit):
     cdef int64_t n = start.shape[0], at
     if n == 0:
         raise ValueError(f"{name} has 0 items; expected at least 1")
@@ -141,7 +147,7 @@ cdef _check_start(str name, const int64_t[::1] start, int64_t limit):
 
 cdef _check_lines(start, row, quantity, int64_t n_rows):
     check_length("quantity", quantity, len(row))
-    _check_start("start", start, len(row))
+    _check_start[int64_t]("start", start, len(row))
     _check_codes("row", row, n_rows)
 
 
@@ -184,7 +190,7 @@ def tiers(amount, table, table_start, floor, rate, slope, deduction, closed):  #
     for name, column in (("rate", rate), ("slope", slope), ("deduction", deduction)):
         check_length(name, column, len(floor))
     bounds_array = table_start.astype(np.int64)
-    _check_start("table_start", bounds_array, len(floor))
+    _check_start[int64_t]("table_start", bounds_array, len(floor))
     _check_codes("table", table, len(bounds_array) - 1)
     cdef const int64_t[::1] bounds = bounds_array
     cdef const double[::1] amounts = amount, floors = floor, rates = rate, slopes = slope, deductions = deduction
@@ -361,7 +367,7 @@ cdef _folded(
 ):
     check_folds(unit_start, unit, leaf, base, gain, loss, absolute, weight, table, len(leaf_start) - 1)
     _check_scenarios(leaf_start, row, quantity, table, n_scenarios)
-    _check_start("unit_start", unit_start, len(leaf))
+    _check_start[int64_t]("unit_start", unit_start, len(leaf))
     _check_codes("unit", unit, len(weight))
     _check_codes("leaf", leaf, len(gain))
     cdef int64_t n = len(unit), width = table.shape[1], count = n_scenarios

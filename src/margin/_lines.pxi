@@ -300,7 +300,7 @@ cdef _steps(const int64_t[::1] start):
 def segment_sum(start, values):  # IN, IN
     """Sum of each segment's values, left to right."""
     dtypes(start=(start, "i8", 1), values=(values, "f8", 1))
-    _check_start("start", start, len(values))
+    _check_start[int64_t]("start", start, len(values))
     cdef const int64_t[::1] bounds = start
     cdef const double[::1] numbers = values
     cdef const int32_t[::1] step = _steps(start)
@@ -404,7 +404,7 @@ def leaf_sums(start, leaf_start, row, quantity, coefficient, side):  # IN x 5
         coefficient=(coefficient, "f8", 1),
     )
     _check_side(side)
-    _check_start("start", start, len(row))
+    _check_start[int64_t]("start", start, len(row))
     _check_lines(leaf_start, row, quantity, len(coefficient))
     cdef const int64_t[::1] bounds = start, leaves = leaf_start
     cdef const int32_t[::1] rows = row, step = _steps(start)

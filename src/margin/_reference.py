@@ -21,6 +21,7 @@ from margin._checks import (
     check_start,
     dtypes,
 )
+from margin._reference_identifiers import Numbering, encode_bytes, encode_int64, lookup_bytes, lookup_int64, take_bytes
 from margin._reference_lines import (
     arranged,
     bounds,
@@ -41,16 +42,14 @@ from margin._reference_lines import (
 from margin._reference_scenarios import accumulate, fold, stress, stress_folded, tail
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
-
     import numpy.typing as npt
 
     Float = npt.NDArray[np.float64]
     Int32 = npt.NDArray[np.int32]
     Int64 = npt.NDArray[np.int64]
-    UInt8 = npt.NDArray[np.uint8]
 
 __all__ = [
+    "Numbering",
     "accumulate",
     "arranged",
     "black76",
@@ -77,83 +76,12 @@ __all__ = [
     "stress",
     "stress_folded",
     "tail",
+    "take_bytes",
     "tiers",
 ]
 
 SMALLEST_DEVIATION: Final = 1e-16
 """Below this ``vol * sqrt(years)`` an option is worth its intrinsic value (the difference is under 1e-16 of the forward)."""
-
-
-# Identifiers to dense codes
-
-
-def encode_bytes(data: UInt8, offsets: Int64) -> tuple[Int32, Int64]:
-    """Number distinct byte strings in order of first occurrence; returns the codes and each code's first position."""
-    dtypes(data=(data, "u1", 1), offsets=(offsets, "i8", 1))
-    return _encode(_strings("offsets", data, offsets))
-
-
-def encode_int64(values: Int64) -> tuple[Int32, Int64]:
-    """Number distinct integers in order of first occurrence; returns the codes and each code's first position."""
-    dtypes(values=(values, "i8", 1))
-    return _encode(values.tolist())
-
-
-def lookup_bytes(vocabulary_data: UInt8, vocabulary_offsets: Int64, data: UInt8, offsets: Int64) -> Int32:
-    """Position of each byte string in a vocabulary, the first if it is there twice, -1 if it is missing."""
-    dtypes(
-        vocabulary_data=(vocabulary_data, "u1", 1),
-        vocabulary_offsets=(vocabulary_offsets, "i8", 1),
-        data=(data, "u1", 1),
-        offsets=(offsets, "i8", 1),
-    )
-    vocabulary = _strings("vocabulary_offsets", vocabulary_data, vocabulary_offsets)
-    return _lookup(vocabulary, _strings("offsets", data, offsets))
-
-
-def lookup_int64(vocabulary: Int64, values: Int64) -> Int32:
-    """Position of each integer in a vocabulary, the first if it is there twice, -1 if it is missing."""
-    dtypes(vocabulary=(vocabulary, "i8", 1), values=(values, "i8", 1))
-    return _lookup(vocabulary.tolist(), values.tolist())
-
-
-def take_bytes(data: UInt8, offsets: Int64, at: Int64) -> tuple[UInt8, Int64]:
-    """Bytes and offsets of the strings at some positions."""
-    dtypes(data=(data, "u1", 1), offsets=(offsets, "i8", 1), at=(at, "i8", 1))
-    strings = _strings("offsets", data, offsets)
-    for position, place in enumerate(at.tolist()):
-        if not 0 <= place < len(strings):
-            message = f"at[{position}] is {place}; expected 0 <= at[{position}] < {len(strings)}"
-            raise ValueError(message)
-    taken = [strings[place] for place in at.tolist()]
-    ends = np.cumsum([0, *map(len, taken)]).astype(np.int64)
-    return np.frombuffer(b"".join(taken), np.uint8).copy(), ends
-
-
-def _encode(keys: Sequence[Hashable]) -> tuple[Int32, Int64]:
-    known: dict[Hashable, int] = {}
-    first: list[int] = []
-    codes = []
-    for position, key in enumerate(keys):
-        if key not in known:
-            known[key] = len(first)
-            first.append(position)
-        codes.append(known[key])
-    return np.array(codes, np.int32), np.array(first, np.int64)
-
-
-def _lookup(vocabulary: Sequence[Hashable], keys: Sequence[Hashable]) -> Int32:
-    known: dict[Hashable, int] = {}
-    for position, key in enumerate(vocabulary):
-        known.setdefault(key, position)
-    return np.array([known.get(key, -1) for key in keys], np.int32)
-
-
-def _strings(name: str, data: UInt8, offsets: Int64) -> list[bytes]:
-    check_start(name, offsets, len(data))
-    text = data.tobytes()
-    bounds = offsets.tolist()
-    return [text[begin:end] for begin, end in pairwise(bounds)]
 
 
 # Amounts in tiers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,6 +105,24 @@ def _joined_units(parts: list[Results]) -> UnitResults | None:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Names of the scenarios of every unit, spelled when they are first asked for.
+
+    Attributes
+    ----------
+    prepared : Prepared
+    """
+
+    prepared: Prepared
+
+    @cached_property
+    def names(self) -> Ids:
+        """Scenarios of the first unit, then of the next, and so on."""
+        units, scenarios = range(len(self.prepared.units)), range(self.prepared.n_scenarios)
+        return Ids.of([self.prepared.label(unit, scenario) for unit in units for scenario in scenarios])
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Assessment:
     """What every pool is worth and what it requires, in the pool's currency.
@@ -120,6 +139,8 @@ class Assessment:
         Seconds spent to ``encode`` (look up and sort), ``price`` (market) and ``stress`` (accounts).
     every_unit : bool
         Whether results hold every unit of a pool, or only the one with the largest loss.
+    labels : Labels or None
+        Names of the scenarios, where assessments share them.
 
     Notes
     -----
@@ -134,6 +155,7 @@ class Assessment:
     results: Results
     timings: Mapping[str, float]
     every_unit: bool = True
+    labels: Labels | None = None
 
     @property
     def book(self) -> Book:
@@ -207,8 +229,8 @@ class Assessment:
             **r.components,
             "worst_unit": worst_unit,
             "worst_scenario": worst_scenario,
-            "utilisation": _ratio(r.maintenance, r.maintenance_collateral),
-            "initial_utilisation": _ratio(r.initial, r.initial_collateral),
+            "utilisation": utilised(r.maintenance, r.maintenance_collateral),
+            "initial_utilisation": utilised(r.initial, r.initial_collateral),
             "available": self.available,
             "excess": self.excess,
             "status": _named(STATUSES, self.status),
@@ -296,9 +318,8 @@ class Assessment:
 
     def _labels(self, unit: Codes, scenario: Codes) -> tuple[NDArray[np.int64], Ids]:
         """Code of each (unit, scenario) label, -1 without a scenario, and all labels, each spelled once."""
-        n = self.prepared.n_scenarios
-        names = [self.prepared.label(u, s) for u in range(len(self.prepared.units)) for s in range(n)]
-        return np.where(scenario < 0, -1, unit.astype(np.int64) * n + scenario), Ids.of(names)
+        labels = self.labels or Labels(self.prepared)
+        return np.where(scenario < 0, -1, unit.astype(np.int64) * self.prepared.n_scenarios + scenario), labels.names
 
 
 def pool_names(market: Market, name: Codes) -> Coded:
@@ -307,7 +328,7 @@ def pool_names(market: Market, name: Codes) -> Coded:
     return _named(names, np.where(name < 0, len(names) - 1, name))
 
 
-def _ratio(requirement: Array, collateral: Array) -> Array:
+def utilised(requirement: Array, collateral: Array) -> Array:
     """Requirement over collateral: 0 where nothing is required, infinite where no collateral stands against it."""
     with np.errstate(over="ignore"):  # hardly any collateral is as good as none
         ratio = np.divide(requirement, collateral, out=np.full(len(requirement), np.inf), where=collateral > 0)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from margin._core import (
+        Numbering,
         accumulate,
         arranged,
         black76,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Config",
+    "Numbering",
     "accumulate",
     "aligned_table",
     "arranged",
@@ -119,6 +121,7 @@ def _choose() -> tuple[str, Any]:
 
 _implementation, _kernels = _choose()
 if not TYPE_CHECKING:
+    Numbering = _kernels.Numbering
     accumulate = _kernels.accumulate
     arranged = _kernels.arranged
     black76 = _kernels.black76

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.assessment import Assessment, Results
+from margin.assessment import Assessment, Labels, Results
 from margin.book import Book
 from margin.borrowing import BorrowedMargin
 from margin.contracts import entry_value
@@ -87,7 +87,7 @@ class Regime:
         threads: int = 1,
         block: int | None = None,
         units: bool = True,
-        on_block: Callable[[int], None] | None = None,
+        on_block: Callable[[int, Assessment], None] | None = None,
     ) -> Assessment:
         """Margin every account of a book.
 
@@ -102,7 +102,7 @@ class Regime:
         units : bool
             Keep the figures of every risk unit for `Assessment.unit_columns`; else only each pool's unit with the largest loss.
         on_block : callable, optional
-            Called with the number of accounts done after each block, in order.
+            Called after each block, in order, with the number of accounts done and the assessment of the block alone.
 
         Returns
         -------
@@ -135,15 +135,19 @@ class Regime:
             results = self._block(by_block, prepared, first, min(first + block, len(book.accounts)))
             return results if units else results.worst_units()
 
-        parts = []
+        parts, labels = [], Labels(prepared)
         starts = range(0, len(book.accounts), block)
         for first, part in zip(starts, _in_order(work, starts, threads), strict=True):
             parts.append(part)
             if on_block is not None:
-                on_block(min(first + block, len(book.accounts)))
+                done = Assessment(self, encoded, prepared, part, {}, every_unit=units, labels=labels)
+                on_block(min(first + block, len(book.accounts)), done)
         results = Results.concatenated(parts) if parts else self._block(encoded, prepared, 0, 0)
         seconds["stress"] = time.perf_counter() - started - sum(seconds.values())
-        return Assessment(self, encoded, prepared, results, seconds, every_unit=units)
+        whole = Assessment(self, encoded, prepared, results, seconds, every_unit=units, labels=labels)
+        if on_block is not None and not parts:
+            on_block(0, whole)
+        return whole
 
     def _assess_each(
         self,
@@ -154,7 +158,7 @@ class Regime:
         threads: int,
         block: int | None,
         units: bool,
-        on_block: Callable[[int], None] | None,
+        on_block: Callable[[int, Assessment], None] | None,
     ) -> Assessment:
         """Accounts with rules of their own one by one, the others together."""
         started = time.perf_counter()
@@ -167,12 +171,13 @@ class Regime:
         ]
         results = joined_results([(codes, part.prepared, part.results) for codes, part in done])
         encoded = self.encode(book, market)
-        if on_block is not None:
-            on_block(len(book.accounts))
         seconds = dict(done[0][1].timings)
         seconds["stress"] += time.perf_counter() - started - sum(seconds.values())
         prepared = JoinedPrepared(tuple(part.prepared for _, part in done))
-        return Assessment(self, encoded, prepared, results, seconds, every_unit=units)
+        whole = Assessment(self, encoded, prepared, results, seconds, every_unit=units)
+        if on_block is not None:
+            on_block(len(book.accounts), whole)
+        return whole
 
     def encode(self, book: Book, market: Market) -> Encoded:
         """A book in the terms of a market, counted in the money of the pool."""

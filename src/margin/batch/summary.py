@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.assessment import LIQUIDATION, STATUSES, Assessment
+from margin.assessment import LIQUIDATION, STATUSES, Assessment, pool_names, utilised
 from margin.pools.holdings import MONEY
 
 Array = NDArray[np.float64]
@@ -58,7 +56,8 @@ class RunSummary:
         Counts. `pools` is the number of result rows.
     seconds : dict[str, float]
         Wall time of load, encode, price, stress and write, in the order they happened, and ``total``, that of the whole run:
-        their sum and what lies between them (checks, this summary).
+        their sum and what lies between them (this summary). Results are written while accounts are under stress; ``write`` is
+        what is left of it then.
     peak_memory : int or None
         Largest resident size of the process in bytes; None where the system does not tell.
     accounts_by_status : dict[str, int]
@@ -108,15 +107,13 @@ class RunSummary:
         return float(sum(total.shortfall * total.usd for total in self.totals))
 
 
-def summarise(snapshot: Path, output: Path, assessment: Assessment, columns: Mapping[str, Any]) -> RunSummary:
+def summarise(snapshot: Path, output: Path, assessment: Assessment) -> RunSummary:
     """The summary of a run, but for its times and its memory, which are not known before it ends.
 
     Parameters
     ----------
     snapshot, output : Path
     assessment : Assessment
-    columns : Mapping of str to column
-        The columns of the assessment.
     """
     book, market = assessment.book, assessment.market
     usd = _usd_of_rows(assessment)
@@ -137,8 +134,8 @@ def summarise(snapshot: Path, output: Path, assessment: Assessment, columns: Map
         peak_memory=None,
         accounts_by_status=_accounts_by_status(assessment),
         totals=_totals(assessment, usd),
-        nearest=_rows(assessment, columns, _nearest(assessment)),
-        short=_rows(assessment, columns, _shortest(assessment, usd)),
+        nearest=_rows(assessment, _nearest(assessment)),
+        short=_rows(assessment, _shortest(assessment, usd)),
     )
 
 
@@ -202,17 +199,19 @@ def _largest(values: Array, among: NDArray[np.bool_]) -> NDArray[np.int64]:
     return candidates[np.argsort(-values[candidates], kind="stable")[:LISTED]]
 
 
-def _rows(assessment: Assessment, columns: Mapping[str, Any], rows: NDArray[np.int64]) -> tuple[AccountRow, ...]:
-    collateral = assessment.results.maintenance_collateral
+def _rows(assessment: Assessment, rows: NDArray[np.int64]) -> tuple[AccountRow, ...]:
+    r, market = assessment.results, assessment.market
+    pools = pool_names(market, r.name[rows])
+    utilisation = utilised(r.maintenance[rows], r.maintenance_collateral[rows])
     return tuple(
         AccountRow(
-            account=columns["account"][int(i)],
-            pool=str(columns["pool"][int(i)]),
-            currency=str(columns["currency"][int(i)]),
-            equity=float(columns["equity"][i]),
-            collateral=float(collateral[i]),
-            maintenance_margin=float(columns["maintenance_margin"][i]),
-            utilisation=float(columns["utilisation"][i]) if np.isfinite(columns["utilisation"][i]) else None,
+            account=assessment.book.accounts[int(r.account[i])],
+            pool=str(pools[k]),
+            currency=market.money if r.currency[i] == MONEY else market.currencies[r.currency[i]],
+            equity=float(r.equity[i]),
+            collateral=float(r.maintenance_collateral[i]),
+            maintenance_margin=float(r.maintenance[i]),
+            utilisation=float(utilisation[k]) if np.isfinite(utilisation[k]) else None,
         )
-        for i in rows
+        for k, i in enumerate(rows)
     )
