@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
+Vocabulary = tuple[Codes, Ids]
+"""Number of each of some names, and the names that the numbers stand for."""
+
 HEALTHY, RESTRICTED, LIQUIDATION = "healthy", "restricted", "liquidation"
 STATUSES = (HEALTHY, RESTRICTED, LIQUIDATION)
 
@@ -106,21 +109,28 @@ def _joined_units(parts: list[Results]) -> UnitResults | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Labels:
-    """Names of the scenarios of every unit, spelled when they are first asked for.
+class Names:
+    """The long lists of names of a market and a model, spelled when they are first asked for.
 
     Attributes
     ----------
+    market : Market
     prepared : Prepared
     """
 
+    market: Market
     prepared: Prepared
 
     @cached_property
-    def names(self) -> Ids:
+    def pools(self) -> Vocabulary:
+        """Pools of instruments, of currencies, and of whole accounts."""
+        return _pool_vocabulary(self.market)
+
+    @cached_property
+    def scenarios(self) -> Vocabulary:
         """Scenarios of the first unit, then of the next, and so on."""
         units, scenarios = range(len(self.prepared.units)), range(self.prepared.n_scenarios)
-        return Ids.of([self.prepared.label(unit, scenario) for unit in units for scenario in scenarios])
+        return _spelled([self.prepared.label(unit, scenario) for unit in units for scenario in scenarios])
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -139,8 +149,8 @@ class Assessment:
         Seconds spent to ``encode`` (look up and sort), ``price`` (market) and ``stress`` (accounts).
     every_unit : bool
         Whether results hold every unit of a pool, or only the one with the largest loss.
-    labels : Labels or None
-        Names of the scenarios, where assessments share them.
+    names : Names or None
+        Where assessments share them.
 
     Notes
     -----
@@ -155,7 +165,7 @@ class Assessment:
     results: Results
     timings: Mapping[str, float]
     every_unit: bool = True
-    labels: Labels | None = None
+    names: Names | None = None
 
     @property
     def book(self) -> Book:
@@ -215,11 +225,11 @@ class Assessment:
         """
         r = self.results
         worst_unit, worst_scenario = self._worst()
-        money, names = len(self.market.currencies), (*self.market.currencies, self.market.money)
+        money, currencies = len(self.market.currencies), _spelled([*self.market.currencies, self.market.money])
         return {
             "account": self.book.accounts.take(r.account),
-            "pool": pool_names(self.market, self.results.name),
-            "currency": _named(names, np.where(r.currency == MONEY, money, r.currency)),
+            "pool": _pools(self._names.pools, r.name),
+            "currency": _named(currencies, np.where(r.currency == MONEY, money, r.currency)),
             "equity": r.equity,
             "collateral_value": r.initial_collateral,
             "unrealised_pnl": r.unrealised,
@@ -233,7 +243,7 @@ class Assessment:
             "initial_utilisation": utilised(r.initial, r.initial_collateral),
             "available": self.available,
             "excess": self.excess,
-            "status": _named(STATUSES, self.status),
+            "status": _named(_spelled(STATUSES), self.status),
         }
 
     def unit_columns(self) -> dict[str, Any]:
@@ -250,15 +260,15 @@ class Assessment:
         r, units = self.results, self.results.units
         if units is None:
             return {}
-        pools = pool_names(self.market, r.name)
+        pools = _pools(self._names.pools, r.name)
         worst: dict[str, Any] = {}
         if self.prepared.n_scenarios:
-            label, labels = self._labels(units.unit, units.scenario)
-            worst = {"worst_loss": units.worst_loss, "worst_scenario": _named(labels, label)}
+            label = self._label(units.unit, units.scenario)
+            worst = {"worst_loss": units.worst_loss, "worst_scenario": _named(self._names.scenarios, label)}
         return {
             "account": self.book.accounts.take(r.account[units.pool]),
             "pool": Coded(pools.codes[units.pool], pools.vocabulary),
-            "unit": _named(self.prepared.units, units.unit),
+            "unit": _named(_spelled(self.prepared.units), units.unit),
             **worst,
             **units.charges,
         }
@@ -307,25 +317,35 @@ class Assessment:
 
     def _worst(self) -> tuple[Coded, Coded]:
         """Unit with the largest loss of each row and its scenario in words; missing where nothing is at risk."""
-        unit, label, labels = (np.full(len(self), -1, dtype=np.int64), np.full(len(self), -1, dtype=np.int64), Ids.of([""]))
+        unit, label, labels = np.full(len(self), -1, dtype=np.int64), np.full(len(self), -1, dtype=np.int64), _spelled([""])
         units = self.results.units
         if units is not None and len(units.pool):
-            worst = units.worst(len(self))
-            code, labels = self._labels(units.unit[worst], units.scenario[worst])
+            worst, labels = units.worst(len(self)), self._names.scenarios
             unit[units.pool[worst]] = units.unit[worst]
-            label[units.pool[worst]] = code
-        return _named(self.prepared.units or ("",), unit), _named(labels, label)
+            label[units.pool[worst]] = self._label(units.unit[worst], units.scenario[worst])
+        return _named(_spelled(self.prepared.units or ("",)), unit), _named(labels, label)
 
-    def _labels(self, unit: Codes, scenario: Codes) -> tuple[NDArray[np.int64], Ids]:
-        """Code of each (unit, scenario) label, -1 without a scenario, and all labels, each spelled once."""
-        labels = self.labels or Labels(self.prepared)
-        return np.where(scenario < 0, -1, unit.astype(np.int64) * self.prepared.n_scenarios + scenario), labels.names
+    def _label(self, unit: Codes, scenario: Codes) -> NDArray[np.int64]:
+        """Code of each (unit, scenario) in the names of scenarios, -1 without a scenario."""
+        return np.where(scenario < 0, -1, unit.astype(np.int64) * self.prepared.n_scenarios + scenario)
+
+    @property
+    def _names(self) -> Names:
+        return self.names or Names(self.market, self.prepared)
 
 
 def pool_names(market: Market, name: Codes) -> Coded:
     """Names of pools by the codes of `Partition.name`."""
-    names = concat(_as_text(market.instruments), Ids.of([*market.currencies, "cross"]))
-    return _named(names, np.where(name < 0, len(names) - 1, name))
+    return _pools(_pool_vocabulary(market), name)
+
+
+def _pool_vocabulary(market: Market) -> Vocabulary:
+    """Names of the pools of instruments, of currencies, and of whole accounts."""
+    return _spelled(concat(_as_text(market.instruments), Ids.of([*market.currencies, "cross"])))
+
+
+def _pools(names: Vocabulary, name: Codes) -> Coded:
+    return _named(names, np.where(name < 0, len(names[0]) - 1, name))
 
 
 def utilised(requirement: Array, collateral: Array) -> Array:
@@ -335,9 +355,14 @@ def utilised(requirement: Array, collateral: Array) -> Array:
     return np.where((requirement == 0) & (collateral >= 0), 0.0, ratio)
 
 
-def _named(names: Iterable[str] | Ids, code: NDArray[Any]) -> Coded:
-    """Names by code, -1 for none; a name that stands in the list twice becomes one, as data frames want it."""
-    number, vocabulary = (names if isinstance(names, Ids) else Ids.of(list(names))).encode()
+def _spelled(names: Iterable[str] | Ids) -> Vocabulary:
+    """Number of each name in a list, and the names; one that is there twice becomes one, as data frames want it."""
+    return (names if isinstance(names, Ids) else Ids.of(list(names))).encode()
+
+
+def _named(names: Vocabulary, code: NDArray[Any]) -> Coded:
+    """Names by code, -1 for none."""
+    number, vocabulary = names
     return Coded(np.append(number, np.int32(-1))[code].astype(np.int32, copy=False), vocabulary)
 
 

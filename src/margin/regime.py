@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.assessment import Assessment, Labels, Results
+from margin.assessment import Assessment, Names, Results
 from margin.book import Book
 from margin.borrowing import BorrowedMargin
 from margin.contracts import entry_value
@@ -135,16 +135,16 @@ class Regime:
             results = self._block(by_block, prepared, first, min(first + block, len(book.accounts)))
             return results if units else results.worst_units()
 
-        parts, labels = [], Labels(prepared)
+        parts, names = [], Names(encoded.market, prepared)
         starts = range(0, len(book.accounts), block)
         for first, part in zip(starts, _in_order(work, starts, threads), strict=True):
             parts.append(part)
             if on_block is not None:
-                done = Assessment(self, encoded, prepared, part, {}, every_unit=units, labels=labels)
+                done = Assessment(self, encoded, prepared, part, {}, every_unit=units, names=names)
                 on_block(min(first + block, len(book.accounts)), done)
         results = Results.concatenated(parts) if parts else self._block(encoded, prepared, 0, 0)
         seconds["stress"] = time.perf_counter() - started - sum(seconds.values())
-        whole = Assessment(self, encoded, prepared, results, seconds, every_unit=units, labels=labels)
+        whole = Assessment(self, encoded, prepared, results, seconds, every_unit=units, names=names)
         if on_block is not None and not parts:
             on_block(0, whole)
         return whole
