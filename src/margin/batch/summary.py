@@ -12,6 +12,7 @@ from margin.assessment import LIQUIDATION, STATUSES, Assessment, pool_names, uti
 from margin.pools.holdings import MONEY
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 LISTED = 10
 """Rows in the lists of a summary."""
@@ -116,7 +117,9 @@ def summarise(snapshot: Path, output: Path, assessment: Assessment) -> RunSummar
     assessment : Assessment
     """
     book, market = assessment.book, assessment.market
-    usd = _usd_of_rows(assessment)
+    usd, status = _usd_of_rows(assessment), assessment.status
+    liquidated = status == STATUSES.index(LIQUIDATION)
+    short = _shortfall(assessment, liquidated)
     return RunSummary(
         snapshot=str(snapshot),
         output=str(output),
@@ -132,10 +135,10 @@ def summarise(snapshot: Path, output: Path, assessment: Assessment) -> RunSummar
         scenarios=assessment.prepared.n_scenarios,
         seconds={},
         peak_memory=None,
-        accounts_by_status=_accounts_by_status(assessment),
-        totals=_totals(assessment, usd),
-        nearest=_rows(assessment, _nearest(assessment)),
-        short=_rows(assessment, _shortest(assessment, usd)),
+        accounts_by_status=_accounts_by_status(assessment, status),
+        totals=_totals(assessment, usd, short),
+        nearest=_rows(assessment, _nearest(assessment, ~liquidated)),
+        short=_rows(assessment, _largest(short * usd, liquidated)),
     )
 
 
@@ -145,21 +148,21 @@ def _usd_of_rows(assessment: Assessment) -> Array:
     return np.where(currency == MONEY, 1.0, market.usd[currency]) * market.money_usd
 
 
-def _accounts_by_status(assessment: Assessment) -> dict[str, int]:
+def _accounts_by_status(assessment: Assessment, status: NDArray[np.int8]) -> dict[str, int]:
     worst = np.zeros(len(assessment.book.accounts), dtype=np.int8)
-    np.maximum.at(worst, assessment.results.account, assessment.status)
+    np.maximum.at(worst, assessment.results.account, status)
     counts = np.bincount(worst, minlength=len(STATUSES))
     return {name: int(count) for name, count in zip(STATUSES, counts, strict=True)}
 
 
-def _shortfall(assessment: Assessment) -> Array:
+def _shortfall(assessment: Assessment, liquidated: Flags) -> Array:
     """Maintenance margin less collateral of pools in liquidation, zero for others, in the pool's currency."""
     r = assessment.results
-    return np.where(assessment.status == STATUSES.index(LIQUIDATION), r.maintenance - r.maintenance_collateral, 0.0)
+    return np.where(liquidated, r.maintenance - r.maintenance_collateral, 0.0)
 
 
-def _totals(assessment: Assessment, usd: Array) -> tuple[CurrencyTotal, ...]:
-    r, short = assessment.results, _shortfall(assessment)
+def _totals(assessment: Assessment, usd: Array, short: Array) -> tuple[CurrencyTotal, ...]:
+    r = assessment.results
     totals = []
     for code in np.unique(r.currency):
         here = r.currency == code
@@ -177,17 +180,12 @@ def _totals(assessment: Assessment, usd: Array) -> tuple[CurrencyTotal, ...]:
     return tuple(sorted(totals, key=lambda t: -t.maintenance_margin * t.usd))
 
 
-def _nearest(assessment: Assessment) -> NDArray[np.int64]:
+def _nearest(assessment: Assessment, alive: Flags) -> NDArray[np.int64]:
     """Rows not in liquidation with the highest utilisation."""
     r = assessment.results
-    alive = (assessment.status != STATUSES.index(LIQUIDATION)) & (r.maintenance > 0)
+    alive = alive & (r.maintenance > 0)
     ratio = np.divide(r.maintenance, r.maintenance_collateral, out=np.full(len(r.account), -1.0), where=alive)
     return _largest(ratio, alive)
-
-
-def _shortest(assessment: Assessment, usd: Array) -> NDArray[np.int64]:
-    """Rows in liquidation with the largest shortfall."""
-    return _largest(_shortfall(assessment) * usd, assessment.status == STATUSES.index(LIQUIDATION))
 
 
 def _largest(values: Array, among: NDArray[np.bool_]) -> NDArray[np.int64]:
