@@ -1,4 +1,4 @@
-"""The whole job, Parquet to Parquet, beside duckdb doing the scenario sums alone."""
+"""The whole job, Parquet to Parquet, beside duckdb doing the scenario sums alone; two threads each."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def test_run_beside_duckdb(beside, exchange, tmp_path):
                group by account, coin))
         to '{tmp_path}/worst.parquet' (format parquet)"""
     connection = duckdb.connect()
-    connection.execute("set threads = 1")
+    connection.execute("set threads = 2")
 
     def peer():
         """duckdb: join, sums and least in SQL only"""
         connection.execute(query)
 
     def run():
-        return batch.run(exchange, tmp_path / "out", regime=regime, threads=1, overwrite=True)
+        return batch.run(exchange, tmp_path / "out", regime=regime, threads=2, overwrite=True)
 
     peer()
     _assert_same_worst(assessment, tmp_path / "worst.parquet", prepared)

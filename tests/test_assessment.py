@@ -9,7 +9,7 @@ import pytest
 
 from margin import synthetic
 from margin.assessment import STATUSES
-from margin.io import write_table
+from margin.io import to_arrow, write_parquet
 from margin.venues import load
 
 ALL = ("official", "recorded", "third_party", "illustrative")
@@ -73,7 +73,7 @@ def test_unit_table_can_be_written(assessment, tmp_path):
     pq = pytest.importorskip("pyarrow.parquet")
     units = assessment.unit_columns()
     if units:
-        write_table(tmp_path / "u.parquet", units)
+        write_parquet(to_arrow(units), tmp_path / "u.parquet")
         assert pq.read_table(tmp_path / "u.parquet").num_rows == len(units["worst_loss"])
     else:
         assert assessment.prepared.n_scenarios == 0

@@ -15,6 +15,8 @@ import numpy as np
 from margin.errors import DataError, MissingExtraError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 
@@ -42,8 +44,7 @@ def read_table(source: object) -> Any:
     except DataError:
         raise
     except (pa.ArrowException, TypeError, ValueError) as error:
-        problem = f"{type(source).__name__} cannot be read as an Arrow table: {error}"
-        raise DataError(problem) from error
+        raise _unreadable(source, "table", error) from error
 
 
 def read_column(values: object) -> Any:
@@ -60,9 +61,49 @@ def read_column(values: object) -> Any:
     except DataError:
         raise
     except (pa.ArrowException, TypeError, ValueError) as error:
-        problem = f"{type(values).__name__} cannot be read as an Arrow column: {error}"
-        raise DataError(problem) from error
+        raise _unreadable(values, "column", error) from error
     return column
+
+
+def _unreadable(values: object, what: str, error: Exception) -> DataError:
+    return DataError(f"{type(values).__name__} cannot be read as an Arrow {what}: {error}")
+
+
+def is_streamed(values: object) -> bool:
+    """Whether a column hands out its pieces when they are asked for, and again when they are asked for again."""
+    return hasattr(values, "iterchunks") and not isinstance(values, pyarrow().ChunkedArray)
+
+
+def pieces(values: object) -> Iterator[Any]:
+    """Arrays of an Arrow column in order: one that is streamed (`is_streamed`) is never whole in memory.
+
+    What a stream hands out is checked in its outlines only. Who reads offsets or codes checks them; for UTF-8 there is
+    `not_text`.
+    """
+    if not is_streamed(values):
+        yield from read_column(values).iterchunks()
+        return
+    pa = pyarrow()
+    for chunk in values.iterchunks():  # type: ignore[attr-defined]
+        try:
+            chunk.validate()
+        except pa.ArrowException as error:
+            raise _unreadable(values, "column", error) from error
+        yield chunk
+
+
+def not_text(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> int | None:
+    """The first of some strings that is not UTF-8, None where all are."""
+    pa = pyarrow()
+    try:
+        pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data)).validate(full=True)
+    except pa.ArrowException:
+        for i in range(len(offsets) - 1):
+            try:
+                data[offsets[i] : offsets[i + 1]].tobytes().decode()
+            except UnicodeDecodeError:
+                return i
+    return None
 
 
 def is_null(column: Any) -> NDArray[np.bool_] | None:
@@ -88,34 +129,22 @@ def fixed(array: Any) -> NDArray[Any]:
     return np.frombuffer(array.buffers()[1], dtype, len(array), array.offset * dtype.itemsize)
 
 
-def string_buffers(column: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """UTF-8 bytes and offsets of a column of type string or large_string without nulls. No Python string is made.
+def string_buffers(array: Any) -> tuple[NDArray[np.uint8], NDArray[np.int32] | NDArray[np.int64]]:
+    """UTF-8 bytes and offsets of an array of type string or large_string, without a copy.
 
     Returns
     -------
     data : ndarray of uint8
-        Shares memory with Arrow where there is one chunk.
-    offsets : ndarray of int64, shape (n + 1,)
+    offsets : ndarray of int32 or int64, shape (n + 1,)
+        String i is ``data[offsets[i]:offsets[i + 1]]``.
     """
-    pa = pyarrow()
-    pieces: list[NDArray[np.uint8]] = []
-    offsets = np.zeros(len(column) + 1, dtype=np.int64)
-    row = size = 0
-    for chunk in column.chunks:
-        if not len(chunk):
-            continue
-        _, offset_buffer, data_buffer = chunk.buffers()
-        kind = np.dtype(np.int64 if pa.types.is_large_string(chunk.type) else np.int32)
-        own = np.frombuffer(offset_buffer, kind, len(chunk) + 1, chunk.offset * kind.itemsize)
-        first, last = int(own[0]), int(own[-1])
-        if last > first:
-            pieces.append(np.frombuffer(data_buffer, np.uint8, last - first, first))
-        np.add(own[1:], size - first, out=offsets[row + 1 : row + 1 + len(chunk)])
-        row += len(chunk)
-        size += last - first
-    if len(pieces) == 1:
-        return pieces[0], offsets
-    return np.concatenate([np.zeros(0, np.uint8), *pieces]), offsets
+    kind = np.dtype(np.int64 if pyarrow().types.is_large_string(array.type) else np.int32)
+    _, offset_buffer, data_buffer = array.buffers()
+    if not len(array):
+        return np.zeros(0, np.uint8), np.zeros(1, kind)
+    offsets = np.frombuffer(offset_buffer, kind, len(array) + 1, array.offset * kind.itemsize)
+    data = np.frombuffer(data_buffer, np.uint8) if offsets[-1] else np.zeros(0, np.uint8)
+    return data, offsets
 
 
 def fill(column: Any, arrow_type: Any, dtype: type[np.generic], missing: object) -> NDArray[Any]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     Float = npt.NDArray[np.float64]
@@ -15,9 +17,15 @@ if TYPE_CHECKING:
     Int64 = npt.NDArray[np.int64]
 
 
+_DTYPES = {name: np.dtype(name) for name in ("?", "f8", "i4", "i8", "u1")}
+
+
 def dtypes(**arguments: tuple[Any, str, int]) -> None:
     """Kind, dimensions and contiguity of every array."""
     for name, (array, dtype, dimensions) in arguments.items():
+        wanted = _DTYPES.get(dtype, dtype)
+        if type(array) is np.ndarray and array.dtype == wanted and array.ndim == dimensions and array.flags.c_contiguous:
+            continue
         if not isinstance(array, np.ndarray):
             message = f"{name} is a {type(array).__name__}; expected an array"
             raise TypeError(message)
@@ -38,6 +46,16 @@ def check_length(name: str, array: npt.NDArray[Any], expected: int) -> None:
     if len(array) != expected:
         message = f"{name} has {len(array)} items; expected {expected}"
         raise ValueError(message)
+
+
+def check_columns(columns: Sequence[Any], length: int) -> None:
+    """Columns that can be moved: contiguous, of one length, with entries of 1, 4 or 8 bytes."""
+    for position, column in enumerate(columns):
+        dtypes(**{f"columns[{position}]": (column, column.dtype.str, 1)})
+        check_length(f"columns[{position}]", column, length)
+        if column.itemsize not in {1, 4, 8}:
+            message = f"columns[{position}] has entries of {column.itemsize} bytes; expected 1, 4 or 8"
+            raise ValueError(message)
 
 
 def check_start(name: str, start: Int64 | Int32, limit: int) -> None:

@@ -8,8 +8,8 @@ a) Public functions (`def`). Each checks dtypes and shapes, then the range of ev
    results, and releases the GIL for the loop. Nothing inside a loop is checked: an index that passed cannot leave its array,
    and a nan is carried through, never lost in a comparison.
 b) Loops over accounts, groups and lines (`cdef ... noexcept nogil`), plain Cython, in line order. They hold the aggregation.
-   What turns identifiers into dense codes stands in `_identifiers.pxi`, what one more line does to a stored sum in
-   `_what_if.pxi`, which are part of this file.
+   What turns identifiers into dense codes stands in `_identifiers.pxi`, what sorts lines and adds them up in `_lines.pxi`,
+   what one more line does to a stored sum in `_what_if.pxi`, which are part of this file.
 c) Micro-kernels in C (`_native/`): the innermost vector loops, compiled once per instruction set. One table of function
    pointers is chosen when the module is imported.
 
@@ -21,8 +21,10 @@ import os
 
 import numpy as np
 
-from margin._checks import check_count, check_folds, check_length, dtypes, tail_mass
+from margin._checks import check_columns, check_count, check_folds, check_length, dtypes, tail_mass
 
+cimport cython
+from libc.math cimport fabs
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
@@ -57,8 +59,11 @@ cdef extern from "kernels.h":
             int64_t n_scenarios, const double *profit, const double *weight, double mass, double limit, double deviations,
             void *scratch, double *losses, int32_t *scenarios,
         ) noexcept nogil
+        void (*sorted_places)(int64_t n, const int32_t *key, int32_t *place) noexcept nogil
 
     int margin_available(const margin_kernels **tables) noexcept nogil
+
+    double where "margin_where"(bint condition, double value) noexcept nogil
 
     void prefetch "MARGIN_PREFETCH"(const void *address) noexcept nogil
 
@@ -105,7 +110,12 @@ cdef int64_t _outside(const int32_t *codes, int64_t n, int64_t bound) noexcept n
     return -1
 
 
-cdef int64_t _disordered(const int64_t *start, int64_t n, int64_t limit) noexcept nogil:
+ctypedef fused offset:
+    int32_t
+    int64_t
+
+
+cdef int64_t _disordered(const offset *start, int64_t n, int64_t limit) noexcept nogil:
     cdef int64_t i, lowest = 0
     for i in range(n):
         if start[i] < lowest or start[i] > limit:
@@ -124,7 +134,7 @@ cdef _check_codes(str name, const int32_t[::1] codes, int64_t bound):
         raise ValueError(f"{name}[{at}] is {codes[at]}; expected 0 <= {name}[{at}] < {bound}")
 
 
-cdef _check_start(str name, const int64_t[::1] start, int64_t limit):
+cdef _check_start(str name, const offset[::1] start, int64_t limit):
     cdef int64_t n = start.shape[0], at
     if n == 0:
         raise ValueError(f"{name} has 0 items; expected at least 1")
@@ -137,7 +147,7 @@ cdef _check_start(str name, const int64_t[::1] start, int64_t limit):
 
 cdef _check_lines(start, row, quantity, int64_t n_rows):
     check_length("quantity", quantity, len(row))
-    _check_start("start", start, len(row))
+    _check_start[int64_t]("start", start, len(row))
     _check_codes("row", row, n_rows)
 
 
@@ -161,135 +171,7 @@ cdef _check_signs(const double[::1] sign):
 include "_identifiers.pxi"
 
 
-# Lines to groups
-
-cdef void _counted(const int32_t *major, int64_t n, int64_t *start, int64_t n_major, int64_t *order) noexcept nogil:
-    """Counting sort: count each major, add up to offsets, then place every line behind those of its major before it."""
-    cdef int64_t i, m
-    for m in range(n_major + 1):
-        start[m] = 0
-    for i in range(n):
-        start[major[i] + 1] += 1
-    for m in range(n_major):
-        start[m + 1] += start[m]
-    for i in range(n):
-        order[start[major[i]]] = i
-        start[major[i]] += 1
-    for m in range(n_major, 0, -1):  # start now holds the ends
-        start[m] = start[m - 1]
-    start[0] = 0
-
-
-cdef void _sorted(int64_t *order, int64_t n, const int32_t *minor, int64_t *scratch) noexcept nogil:
-    """Stable sort of a segment by minor: insertion in runs of 16, then merging them."""
-    cdef int64_t i, j, k, begin, middle, end, line, width = 16
-    cdef int64_t *source = order
-    cdef int64_t *target = scratch
-    begin = 0
-    while begin < n:
-        end = min(begin + width, n)
-        for i in range(begin + 1, end):
-            line = order[i]
-            j = i
-            while j > begin and minor[order[j - 1]] > minor[line]:
-                order[j] = order[j - 1]
-                j -= 1
-            order[j] = line
-        begin = end
-    while width < n:
-        begin = 0
-        while begin < n:
-            middle, end = min(begin + width, n), min(begin + 2 * width, n)
-            i, j = begin, middle
-            for k in range(begin, end):
-                if i < middle and (j >= end or minor[source[i]] <= minor[source[j]]):
-                    target[k] = source[i]
-                    i += 1
-                else:
-                    target[k] = source[j]
-                    j += 1
-            begin = end
-        source, target = target, source
-        width *= 2
-    if source != order:
-        for i in range(n):
-            order[i] = source[i]
-
-
-def group(major, minor, n_major):  # IN, IN
-    """Stable order of lines by (major, minor), and where each major begins in it."""
-    dtypes(major=(major, "i4", 1))
-    check_count("n_major", n_major)
-    if minor is not None:
-        dtypes(minor=(minor, "i4", 1))
-        check_length("minor", minor, len(major))
-    _check_codes("major", major, n_major)
-    cdef int64_t n = len(major), m = n_major, i
-    start_array, order_array = np.zeros(m + 1, np.int64), np.empty(n, np.int64)
-    if n == 0:
-        return start_array, order_array
-    cdef const int32_t[::1] majors = major
-    cdef const int32_t[::1] minors = major if minor is None else minor
-    cdef int64_t[::1] start = start_array
-    cdef int64_t[::1] order = order_array
-    cdef bint by_minor = minor is not None
-    scratch_array = np.empty(n if by_minor else 1, np.int64)
-    cdef int64_t[::1] scratch = scratch_array
-    with nogil:
-        _counted(&majors[0], n, &start[0], m, &order[0])
-        if by_minor:
-            for i in range(m):
-                if start[i + 1] - start[i] > 1:
-                    _sorted(&order[start[i]], start[i + 1] - start[i], &minors[0], &scratch[start[i]])
-    return start_array, order_array
-
-
-def segment_sum(start, values):  # IN, IN
-    """Sum of each segment's values, left to right."""
-    dtypes(start=(start, "i8", 1), values=(values, "f8", 1))
-    _check_start("start", start, len(values))
-    cdef const int64_t[::1] bounds = start
-    cdef const double[::1] numbers = values
-    cdef int64_t n = bounds.shape[0] - 1, g, line
-    cdef double total
-    sums = np.empty(n, np.float64)
-    cdef double[::1] out = sums  # OUT
-    with nogil:
-        for g in range(n):
-            total = 0.0
-            for line in range(bounds[g], bounds[g + 1]):
-                total += numbers[line]
-            out[g] = total
-    return sums
-
-
-def line_sums(start, row, quantity, coefficient, side):  # IN, IN, IN, IN
-    """Sum of quantity times the row's coefficient over each segment; side 1 longs only, -1 shorts only, 2 gross."""
-    dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 1))
-    if side not in {-1, 0, 1, 2}:
-        raise ValueError(f"side is {side}; expected 0 (net), 1 (long), -1 (short) or 2 (gross)")
-    _check_lines(start, row, quantity, len(coefficient))
-    cdef const int64_t[::1] bounds = start
-    cdef const int32_t[::1] rows = row
-    cdef const double[::1] held = quantity
-    cdef const double[::1] factor = coefficient
-    cdef int64_t n = bounds.shape[0] - 1, g, line
-    cdef int which = side
-    cdef double total, q
-    sums = np.empty(n, np.float64)
-    cdef double[::1] out = sums  # OUT
-    with nogil:
-        for g in range(n):
-            total = 0.0
-            for line in range(bounds[g], bounds[g + 1]):
-                q = held[line]
-                if which == 2 and q < 0:
-                    q = -q
-                elif (which == 1 and q <= 0) or (which == -1 and q >= 0):
-                    continue
-                total += q * factor[rows[line]]
-            out[g] = total
-    return sums
+include "_lines.pxi"
 
 
 def tiers(amount, table, table_start, floor, rate, slope, deduction, closed):  # IN x 7
@@ -308,7 +190,7 @@ def tiers(amount, table, table_start, floor, rate, slope, deduction, closed):  #
     for name, column in (("rate", rate), ("slope", slope), ("deduction", deduction)):
         check_length(name, column, len(floor))
     bounds_array = table_start.astype(np.int64)
-    _check_start("table_start", bounds_array, len(floor))
+    _check_start[int64_t]("table_start", bounds_array, len(floor))
     _check_codes("table", table, len(bounds_array) - 1)
     cdef const int64_t[::1] bounds = bounds_array
     cdef const double[::1] amounts = amount, floors = floor, rates = rate, slopes = slope, deductions = deduction
@@ -485,7 +367,7 @@ cdef _folded(
 ):
     check_folds(unit_start, unit, leaf, base, gain, loss, absolute, weight, table, len(leaf_start) - 1)
     _check_scenarios(leaf_start, row, quantity, table, n_scenarios)
-    _check_start("unit_start", unit_start, len(leaf))
+    _check_start[int64_t]("unit_start", unit_start, len(leaf))
     _check_codes("unit", unit, len(weight))
     _check_codes("leaf", leaf, len(gain))
     cdef int64_t n = len(unit), width = table.shape[1], count = n_scenarios

@@ -16,42 +16,69 @@ import numpy as np
 
 from margin._checks import (
     check_codes,
-    check_count,
     check_length,
-    check_lines,
     check_signs,
     check_start,
     dtypes,
 )
-from margin._reference_scenarios import accumulate, fold, segments, stress, stress_folded, tail
+from margin._reference_identifiers import Numbering, encode_bytes, encode_int64, lookup_bytes, lookup_int64, take_bytes
+from margin._reference_lines import (
+    arranged,
+    bounds,
+    cell_sums,
+    code_sums,
+    group,
+    leaf_sums,
+    line_sums,
+    net,
+    occurring,
+    peaks,
+    products,
+    profits,
+    runs,
+    segment_sum,
+    split_sums,
+)
+from margin._reference_scenarios import accumulate, fold, stress, stress_folded, tail
 from margin._reference_what_if import stress_after
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
-
     import numpy.typing as npt
 
     Float = npt.NDArray[np.float64]
     Int32 = npt.NDArray[np.int32]
     Int64 = npt.NDArray[np.int64]
-    UInt8 = npt.NDArray[np.uint8]
 
 __all__ = [
+    "Numbering",
     "accumulate",
+    "arranged",
     "black76",
     "black76_grid",
+    "bounds",
+    "cell_sums",
+    "code_sums",
     "encode_bytes",
     "encode_int64",
     "fold",
     "group",
+    "leaf_sums",
     "line_sums",
     "lookup_bytes",
     "lookup_int64",
+    "net",
+    "occurring",
+    "peaks",
+    "products",
+    "profits",
+    "runs",
     "segment_sum",
+    "split_sums",
     "stress",
     "stress_after",
     "stress_folded",
     "tail",
+    "take_bytes",
     "tiers",
 ]
 
@@ -59,135 +86,7 @@ SMALLEST_DEVIATION: Final = 1e-16
 """Below this ``vol * sqrt(years)`` an option is worth its intrinsic value (the difference is under 1e-16 of the forward)."""
 
 
-# Identifiers to dense codes
-
-
-def encode_bytes(data: UInt8, offsets: Int64) -> tuple[Int32, Int64]:
-    """Number distinct byte strings in order of first occurrence; returns the codes and each code's first position."""
-    dtypes(data=(data, "u1", 1), offsets=(offsets, "i8", 1))
-    return _encode(_strings("offsets", data, offsets))
-
-
-def encode_int64(values: Int64) -> tuple[Int32, Int64]:
-    """Number distinct integers in order of first occurrence; returns the codes and each code's first position."""
-    dtypes(values=(values, "i8", 1))
-    return _encode(values.tolist())
-
-
-def lookup_bytes(vocabulary_data: UInt8, vocabulary_offsets: Int64, data: UInt8, offsets: Int64) -> Int32:
-    """Position of each byte string in a vocabulary, the first if it is there twice, -1 if it is missing."""
-    dtypes(
-        vocabulary_data=(vocabulary_data, "u1", 1),
-        vocabulary_offsets=(vocabulary_offsets, "i8", 1),
-        data=(data, "u1", 1),
-        offsets=(offsets, "i8", 1),
-    )
-    vocabulary = _strings("vocabulary_offsets", vocabulary_data, vocabulary_offsets)
-    return _lookup(vocabulary, _strings("offsets", data, offsets))
-
-
-def lookup_int64(vocabulary: Int64, values: Int64) -> Int32:
-    """Position of each integer in a vocabulary, the first if it is there twice, -1 if it is missing."""
-    dtypes(vocabulary=(vocabulary, "i8", 1), values=(values, "i8", 1))
-    return _lookup(vocabulary.tolist(), values.tolist())
-
-
-def take_bytes(data: UInt8, offsets: Int64, at: Int64) -> tuple[UInt8, Int64]:
-    """Bytes and offsets of the strings at some positions."""
-    dtypes(data=(data, "u1", 1), offsets=(offsets, "i8", 1), at=(at, "i8", 1))
-    strings = _strings("offsets", data, offsets)
-    for position, place in enumerate(at.tolist()):
-        if not 0 <= place < len(strings):
-            message = f"at[{position}] is {place}; expected 0 <= at[{position}] < {len(strings)}"
-            raise ValueError(message)
-    taken = [strings[place] for place in at.tolist()]
-    ends = np.cumsum([0, *map(len, taken)]).astype(np.int64)
-    return np.frombuffer(b"".join(taken), np.uint8).copy(), ends
-
-
-def _encode(keys: Sequence[Hashable]) -> tuple[Int32, Int64]:
-    known: dict[Hashable, int] = {}
-    first: list[int] = []
-    codes = []
-    for position, key in enumerate(keys):
-        if key not in known:
-            known[key] = len(first)
-            first.append(position)
-        codes.append(known[key])
-    return np.array(codes, np.int32), np.array(first, np.int64)
-
-
-def _lookup(vocabulary: Sequence[Hashable], keys: Sequence[Hashable]) -> Int32:
-    known: dict[Hashable, int] = {}
-    for position, key in enumerate(vocabulary):
-        known.setdefault(key, position)
-    return np.array([known.get(key, -1) for key in keys], np.int32)
-
-
-def _strings(name: str, data: UInt8, offsets: Int64) -> list[bytes]:
-    check_start(name, offsets, len(data))
-    text = data.tobytes()
-    bounds = offsets.tolist()
-    return [text[begin:end] for begin, end in pairwise(bounds)]
-
-
-# Lines to groups
-
-
-def group(major: Int32, minor: Int32 | None, n_major: int) -> tuple[Int64, Int64]:
-    """Stable order of lines by (major, minor), and where each major begins in it."""
-    dtypes(major=(major, "i4", 1))
-    check_count("n_major", n_major)
-    if minor is not None:
-        dtypes(minor=(minor, "i4", 1))
-        check_length("minor", minor, len(major))
-    check_codes("major", major, n_major)
-    lines: list[list[int]] = [[] for _ in range(n_major)]
-    for line, owner in enumerate(major.tolist()):
-        lines[owner].append(line)
-    start = [0]
-    order: list[int] = []
-    minors = None if minor is None else minor.tolist()
-    for segment in lines:
-        if minors is not None:
-            segment.sort(key=minors.__getitem__)
-        order += segment
-        start.append(len(order))
-    return np.array(start, np.int64), np.array(order, np.int64)
-
-
-def segment_sum(start: Int64, values: Float) -> Float:
-    """Sum of each segment's values, left to right."""
-    dtypes(start=(start, "i8", 1), values=(values, "f8", 1))
-    check_start("start", start, len(values))
-    numbers = values.tolist()
-    sums = []
-    for segment in segments(start):
-        total = 0.0
-        for line in segment:
-            total += numbers[line]
-        sums.append(total)
-    return np.array(sums, np.float64)
-
-
-def line_sums(start: Int64, row: Int32, quantity: Float, coefficient: Float, side: int) -> Float:
-    """Sum of quantity times the row's coefficient over each segment; side 1 longs only, -1 shorts only, 2 gross."""
-    dtypes(start=(start, "i8", 1), row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 1))
-    if side not in {-1, 0, 1, 2}:
-        message = f"side is {side}; expected 0 (net), 1 (long), -1 (short) or 2 (gross)"
-        raise ValueError(message)
-    check_lines(start, row, quantity, len(coefficient))
-    rows, quantities, coefficients = row.tolist(), quantity.tolist(), coefficient.tolist()
-    sums = []
-    for segment in segments(start):
-        total = 0.0
-        for line in segment:
-            held = quantities[line]
-            if (side == 1 and held <= 0) or (side == -1 and held >= 0):
-                continue
-            total += (abs(held) if side == 2 else held) * coefficients[rows[line]]
-        sums.append(total)
-    return np.array(sums, np.float64)
+# Amounts in tiers
 
 
 def tiers(

@@ -32,7 +32,8 @@ _EXACT = 2**53
 def numbers(values: object, *, nullable: bool = False) -> NDArray[np.float64]:
     """A column of numbers as float64, NaN where missing; integers beyond 2**53 would be rounded and are refused."""
     if _arrow.is_arrow(values):
-        return _numbers_from_arrow(_arrow.read_column(values), nullable)
+        plain = _plain_numbers(values) if _arrow.is_streamed(values) else None
+        return _numbers_from_arrow(_arrow.read_column(values), nullable) if plain is None else plain
     if isinstance(values, np.ndarray) and values.dtype.kind == "f":
         return np.ascontiguousarray(values, dtype=np.float64)
     if isinstance(values, np.ndarray) and values.dtype.kind in "iu":
@@ -155,6 +156,17 @@ def _plain(column: Any) -> Any:
 def _is_text(column: Any) -> bool:
     pa = _arrow.pyarrow()
     return bool(pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type))
+
+
+def _plain_numbers(column: Any) -> NDArray[np.float64] | None:
+    """A column that is all float64, copied piece by piece as it is read; None where there is more to say."""
+    numbers, row = np.empty(len(column), dtype=np.float64), 0
+    for piece in _arrow.pieces(column):
+        if not _arrow.pyarrow().types.is_float64(piece.type) or piece.null_count:
+            return None
+        numbers[row : row + len(piece)] = _arrow.fixed(piece)
+        row += len(piece)
+    return numbers if row else None
 
 
 def _numbers_from_arrow(column: Any, nullable: bool) -> NDArray[np.float64]:

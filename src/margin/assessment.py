@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
+Vocabulary = tuple[Codes, Ids]
+"""Number of each of some names, and the names that the numbers stand for."""
+
 HEALTHY, RESTRICTED, LIQUIDATION = "healthy", "restricted", "liquidation"
 STATUSES = (HEALTHY, RESTRICTED, LIQUIDATION)
 
@@ -49,6 +53,13 @@ class Results:
     maintenance: Array
     components: Mapping[str, Array]
     units: UnitResults | None
+
+    def worst_units(self) -> Results:
+        """The same with one unit of each pool, that of the largest loss, without its charges."""
+        if self.units is None:
+            return self
+        units = replace(self.units, charges={})
+        return replace(self, units=units.take(units.worst(len(self.account))))
 
     @classmethod
     def of(cls, first: int, partition: Partition, value: PoolValue, requirement: Requirement) -> Results:
@@ -97,6 +108,31 @@ def _joined_units(parts: list[Results]) -> UnitResults | None:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Names:
+    """The long lists of names of a market and a model, spelled when they are first asked for.
+
+    Attributes
+    ----------
+    market : Market
+    prepared : Prepared
+    """
+
+    market: Market
+    prepared: Prepared
+
+    @cached_property
+    def pools(self) -> Vocabulary:
+        """Pools of instruments, of currencies, and of whole accounts."""
+        return _pool_vocabulary(self.market)
+
+    @cached_property
+    def scenarios(self) -> Vocabulary:
+        """Scenarios of the first unit, then of the next, and so on."""
+        units, scenarios = range(len(self.prepared.units)), range(self.prepared.n_scenarios)
+        return _spelled([self.prepared.label(unit, scenario) for unit in units for scenario in scenarios])
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Assessment:
     """What every pool is worth and what it requires, in the pool's currency.
@@ -111,6 +147,10 @@ class Assessment:
     results : Results
     timings : Mapping of str to float
         Seconds spent to ``encode`` (look up and sort), ``price`` (market) and ``stress`` (accounts).
+    every_unit : bool
+        Whether results hold every unit of a pool, or only the one with the largest loss.
+    names : Names or None
+        Where assessments share them.
 
     Notes
     -----
@@ -124,6 +164,8 @@ class Assessment:
     prepared: Prepared
     results: Results
     timings: Mapping[str, float]
+    every_unit: bool = True
+    names: Names | None = None
 
     @property
     def book(self) -> Book:
@@ -181,11 +223,11 @@ class Assessment:
         """
         r = self.results
         worst_unit, worst_scenario = self._worst()
-        money, names = len(self.market.currencies), (*self.market.currencies, self.market.money)
+        money, currencies = len(self.market.currencies), _spelled([*self.market.currencies, self.market.money])
         return {
             "account": self.book.accounts.take(r.account),
-            "pool": pool_names(self.market, self.results.name),
-            "currency": _named(names, np.where(r.currency == MONEY, money, r.currency)),
+            "pool": _pools(self._names.pools, r.name),
+            "currency": _named(currencies, np.where(r.currency == MONEY, money, r.currency)),
             "equity": r.equity,
             "collateral_value": r.initial_collateral,
             "unrealised_pnl": r.unrealised,
@@ -195,27 +237,36 @@ class Assessment:
             **r.components,
             "worst_unit": worst_unit,
             "worst_scenario": worst_scenario,
-            "utilisation": _ratio(r.maintenance, r.maintenance_collateral),
-            "initial_utilisation": _ratio(r.initial, r.initial_collateral),
+            "utilisation": utilised(r.maintenance, r.maintenance_collateral),
+            "initial_utilisation": utilised(r.initial, r.initial_collateral),
             "available": self.available,
             "excess": self.excess,
-            "status": _named(STATUSES, self.status),
+            "status": _named(_spelled(STATUSES), self.status),
         }
 
     def unit_columns(self) -> dict[str, Any]:
-        """One entry for each (pool, risk unit): worst loss and its scenario where the model has any, and the unit's charges."""
+        """One entry for each (pool, risk unit): worst loss and its scenario where the model has any, and the unit's charges.
+
+        Raises
+        ------
+        ValueError
+            If the book was assessed without its units.
+        """
+        if not self.every_unit:
+            message = "the book was assessed without its units; assess it with units=True"
+            raise ValueError(message)
         r, units = self.results, self.results.units
         if units is None:
             return {}
-        pools = pool_names(self.market, r.name)
+        pools = _pools(self._names.pools, r.name)
         worst: dict[str, Any] = {}
         if self.prepared.n_scenarios:
-            label, labels = self._labels(units.unit, units.scenario)
-            worst = {"worst_loss": units.worst_loss, "worst_scenario": _named(labels, label)}
+            label = self._label(units.unit, units.scenario)
+            worst = {"worst_loss": units.worst_loss, "worst_scenario": _named(self._names.scenarios, label)}
         return {
             "account": self.book.accounts.take(r.account[units.pool]),
             "pool": Coded(pools.codes[units.pool], pools.vocabulary),
-            "unit": _named(self.prepared.units, units.unit),
+            "unit": _named(_spelled(self.prepared.units), units.unit),
             **worst,
             **units.charges,
         }
@@ -264,22 +315,21 @@ class Assessment:
 
     def _worst(self) -> tuple[Coded, Coded]:
         """Unit with the largest loss of each row and its scenario in words; missing where nothing is at risk."""
-        unit, label, labels = (np.full(len(self), -1, dtype=np.int64), np.full(len(self), -1, dtype=np.int64), Ids.of([""]))
+        unit, label, labels = np.full(len(self), -1, dtype=np.int64), np.full(len(self), -1, dtype=np.int64), _spelled([""])
         units = self.results.units
         if units is not None and len(units.pool):
-            starts = np.flatnonzero(np.diff(units.pool, prepend=-1))
-            largest = np.repeat(np.maximum.reduceat(units.worst_loss, starts), np.diff(starts, append=len(units.pool)))
-            worst = np.flatnonzero((units.worst_loss == largest) & (units.worst_loss > 0))[::-1]
-            code, labels = self._labels(units.unit, units.scenario)
-            unit[units.pool[worst]] = units.unit[worst]  # from the last to the first, so the first of equals wins
-            label[units.pool[worst]] = code[worst]
-        return _named(self.prepared.units or ("",), unit), _named(labels, label)
+            worst, labels = units.worst(len(self)), self._names.scenarios
+            unit[units.pool[worst]] = units.unit[worst]
+            label[units.pool[worst]] = self._label(units.unit[worst], units.scenario[worst])
+        return _named(_spelled(self.prepared.units or ("",)), unit), _named(labels, label)
 
-    def _labels(self, unit: Codes, scenario: Codes) -> tuple[NDArray[np.int64], Ids]:
-        """Code of each (unit, scenario) label, -1 without a scenario, and all labels, each spelled once."""
-        n = self.prepared.n_scenarios
-        names = [self.prepared.label(u, s) for u in range(len(self.prepared.units)) for s in range(n)]
-        return np.where(scenario < 0, -1, unit.astype(np.int64) * n + scenario), Ids.of(names)
+    def _label(self, unit: Codes, scenario: Codes) -> NDArray[np.int64]:
+        """Code of each (unit, scenario) in the names of scenarios, -1 without a scenario."""
+        return np.where(scenario < 0, -1, unit.astype(np.int64) * self.prepared.n_scenarios + scenario)
+
+    @property
+    def _names(self) -> Names:
+        return self.names or Names(self.market, self.prepared)
 
 
 def statuses(
@@ -299,20 +349,33 @@ def statuses(
 
 def pool_names(market: Market, name: Codes) -> Coded:
     """Names of pools by the codes of `Partition.name`."""
-    names = concat(_as_text(market.instruments), Ids.of([*market.currencies, "cross"]))
-    return _named(names, np.where(name < 0, len(names) - 1, name))
+    return _pools(_pool_vocabulary(market), name)
 
 
-def _ratio(requirement: Array, collateral: Array) -> Array:
+def _pool_vocabulary(market: Market) -> Vocabulary:
+    """Names of the pools of instruments, of currencies, and of whole accounts."""
+    return _spelled(concat(_as_text(market.instruments), Ids.of([*market.currencies, "cross"])))
+
+
+def _pools(names: Vocabulary, name: Codes) -> Coded:
+    return _named(names, np.where(name < 0, len(names[0]) - 1, name))
+
+
+def utilised(requirement: Array, collateral: Array) -> Array:
     """Requirement over collateral: 0 where nothing is required, infinite where no collateral stands against it."""
     with np.errstate(over="ignore"):  # hardly any collateral is as good as none
         ratio = np.divide(requirement, collateral, out=np.full(len(requirement), np.inf), where=collateral > 0)
     return np.where((requirement == 0) & (collateral >= 0), 0.0, ratio)
 
 
-def _named(names: Iterable[str] | Ids, code: NDArray[Any]) -> Coded:
-    """Names by code, -1 for none; a name that stands in the list twice becomes one, as data frames want it."""
-    number, vocabulary = (names if isinstance(names, Ids) else Ids.of(list(names))).encode()
+def _spelled(names: Iterable[str] | Ids) -> Vocabulary:
+    """Number of each name in a list, and the names; one that is there twice becomes one, as data frames want it."""
+    return (names if isinstance(names, Ids) else Ids.of(list(names))).encode()
+
+
+def _named(names: Vocabulary, code: NDArray[Any]) -> Coded:
+    """Names by code, -1 for none."""
+    number, vocabulary = names
     return Coded(np.append(number, np.int32(-1))[code].astype(np.int32, copy=False), vocabulary)
 
 

@@ -201,10 +201,17 @@ class Book:
         """
         instrument_rows = self.instruments.lookup(market.instruments)
         hint = _kind_hint(self.instruments, market.instruments) or "Add it to the market's instruments and quotes."
-        for table, rows in (("positions", self.positions), ("orders", self.orders)):
-            unknown = instrument_rows[rows.instrument] < 0
+        missing = instrument_rows < 0
+        for table, rows in (("positions", self.positions), ("orders", self.orders)) if missing.any() else ():
             self._reject(
-                table, "instrument", rows.account, rows.instrument, self.instruments, unknown, "is not in the market", hint
+                table,
+                "instrument",
+                rows.account,
+                rows.instrument,
+                self.instruments,
+                missing[rows.instrument],
+                "is not in the market",
+                hint,
             )
         named = {code: i for i, code in enumerate(market.currencies)}
         currency_rows = np.array([named.get(code, -1) for code in self.currencies], dtype=np.int32)

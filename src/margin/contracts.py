@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from margin import kernels
 from margin.market import OPTION, Market
 
 Array = NDArray[np.float64]
@@ -66,9 +67,9 @@ def unrealised_pnl(market: Market, row: Index, quantity: Array, entry_price: Arr
     if entry_price is None:
         return np.zeros(len(row))
     options = is_option(market)
-    worth = np.divide(1.0, market.mark, out=np.zeros(len(market)), where=~options)[row]  # coin per unit of quote currency
-    size = np.where(options, 0.0, market.contract_size)[row] * quantity
-    return np.where(market.inverse[row], size * (1.0 / entry_price - worth), size * (market.mark[row] - entry_price))
+    worth = np.divide(1.0, market.mark, out=np.zeros(len(market)), where=~options)  # coin per unit of quote currency
+    size = np.where(options, 0.0, market.contract_size)
+    return kernels.profits(_codes(row), _numbers(quantity), _numbers(entry_price), size, market.mark, worth, market.inverse)
 
 
 def entry_value(market: Market, row: Index, quantity: Array, entry_price: Array) -> Array:
@@ -80,4 +81,12 @@ def entry_value(market: Market, row: Index, quantity: Array, entry_price: Array)
 def option_value(market: Market, row: Index, quantity: Array) -> Array:
     """Market value of option positions in settlement currency, negative when short, one entry per position; zero for others."""
     value = np.where(is_option(market), market.contract_size * market.mark, 0.0)
-    return quantity * value[row]
+    return kernels.products(_codes(row), _numbers(quantity), value)
+
+
+def _codes(rows: Index) -> Index:
+    return np.ascontiguousarray(rows, dtype=np.int32)
+
+
+def _numbers(values: Array) -> Array:
+    return np.ascontiguousarray(values, dtype=np.float64)

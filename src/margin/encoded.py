@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,54 @@ from margin.pools.holdings import Holdings
 
 Codes = NDArray[np.int32]
 Offsets = NDArray[np.int64]
+Rows = Offsets | slice
+"""Numbers of rows, or a range of them."""
+
+
+@dataclass(frozen=True, eq=False)
+class ByAccount:
+    """Which rows of a table belong to which accounts.
+
+    Attributes
+    ----------
+    account : ndarray of int32, shape (n_rows,)
+        Account of each row.
+    n_accounts : int
+    block : int
+        Rows are told apart by blocks of so many accounts: where it is not 1, only whole blocks can be asked for.
+    """
+
+    account: Codes
+    n_accounts: int
+    block: int = 1
+
+    @cached_property
+    def blocks(self) -> Codes:
+        """Block of each row."""
+        return self.account if self.block == 1 else self.account // np.int32(self.block)
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks."""
+        return -(-self.n_accounts // self.block)
+
+    @cached_property
+    def bounds(self) -> Offsets | None:
+        """Where the rows of each block begin and those of the last end; None where rows do not stand by block."""
+        return kernels.bounds(self.blocks, self.n_blocks)
+
+    @cached_property
+    def sorting(self) -> tuple[Offsets, Offsets]:
+        """Where each block begins among all rows in the order of blocks, and the rows in that order."""
+        if self.bounds is not None:
+            return self.bounds, np.arange(len(self.account))
+        return kernels.group(self.blocks, None, self.n_blocks)
+
+    def rows(self, first: int, last: int) -> Rows:
+        """Rows of accounts ``first .. last - 1``."""
+        start = self.sorting[0] if self.bounds is None else self.bounds
+        here = slice(start[first // self.block], start[-(-last // self.block)])
+        return self.sorting[1][here] if self.bounds is None else here
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,9 +82,8 @@ class Encoded:
         Market rows of the instruments in positions and orders; a part of a book names others too.
     currencies : ndarray of int32, shape (k,)
         Codes of the currencies that the book holds or settles in, ascending.
-    position_start, order_start, balance_start : ndarray of int64, shape (n_accounts + 1,)
-        Offsets into the following orders of rows, by account.
-    position_order, order_order, balance_order : ndarray of int64
+    positions, orders, balances : ByAccount
+        Their rows by account.
     """
 
     book: Book
@@ -43,12 +92,9 @@ class Encoded:
     currency_row: Codes
     held: Codes
     currencies: Codes
-    position_start: Offsets
-    position_order: Offsets
-    order_start: Offsets
-    order_order: Offsets
-    balance_start: Offsets
-    balance_order: Offsets
+    positions: ByAccount
+    orders: ByAccount
+    balances: ByAccount
 
     @classmethod
     def of(cls, book: Book, market: Market, *, spot_orders: bool = False) -> Encoded:
@@ -63,23 +109,36 @@ class Encoded:
         """
         instrument_row, currency_row = book.resolve(market)
         _refuse_spot(book, market, instrument_row, orders=not spot_orders)
-        by_account = [
-            kernels.group(table.account, None, len(book.accounts)) for table in (book.positions, book.orders, book.balances)
-        ]
-        starts_and_orders = [array for pair in by_account for array in pair]
-        held = instrument_row[_in_use(len(book.instruments), book.positions.instrument, book.orders.instrument)]
-        owned = currency_row[_in_use(len(book.currencies), book.balances.currency)]
+        tables = (book.positions, book.orders, book.balances)
+        by_account = [ByAccount(table.account, len(book.accounts)) for table in tables]
+        used = [kernels.occurring(table.instrument, len(book.instruments)) for table in (book.positions, book.orders)]
+        held = instrument_row[used[0] | used[1]]
+        owned = currency_row[kernels.occurring(book.balances.currency, len(book.currencies))]
         traded = market.base[held[market.kind[held] == SPOT]]  # an order in a spot pair brings or takes its coin
         currencies = np.unique(np.concatenate((owned, market.settlement[held], traded))).astype(np.int32)
-        return cls(book, market, instrument_row, currency_row, held, currencies, *starts_and_orders)
+        return cls(book, market, instrument_row, currency_row, held, currencies, *by_account)
 
-    def positions_of(self, first: int, last: int) -> Offsets:
+    def in_blocks(self, block: int) -> Encoded:
+        """The same with its rows moved together by blocks of so many accounts, so that reading a block does not wait for memory.
+
+        Rows of an account keep their order. Only whole blocks can be asked for.
+        """
+        book, moved = self.book, {}
+        for name in ("positions", "orders", "balances"):
+            by: ByAccount = getattr(self, name)
+            if by.bounds is None:
+                moved[name] = _moved(getattr(book, name), replace(by, block=block))
+        tables: dict[str, Any] = {name: rows for name, (rows, _) in moved.items()}
+        by_block: dict[str, Any] = {name: by for name, (_, by) in moved.items()}
+        return replace(self, book=replace(book, **tables), **by_block) if moved else self
+
+    def positions_of(self, first: int, last: int) -> Rows:
         """Position rows of a range of accounts."""
-        return self.position_order[self.position_start[first] : self.position_start[last]]
+        return self.positions.rows(first, last)
 
-    def orders_of(self, first: int, last: int) -> Offsets:
+    def orders_of(self, first: int, last: int) -> Rows:
         """Order rows of a range of accounts."""
-        return self.order_order[self.order_start[first] : self.order_start[last]]
+        return self.orders.rows(first, last)
 
     def used_rows(self, *, in_usd: bool) -> NDArray[np.bool_]:
         """Instruments in positions or orders; where pools count in one money also currencies with equity. Shape (n + m,)."""
@@ -112,23 +171,24 @@ class Encoded:
                 hint="Give its price, or leave its balances out.",
             )
 
-    def holdings(self, positions: Offsets, orders: Offsets, first: int, last: int) -> Holdings:
+    def holdings(self, first: int, last: int) -> Holdings:
         """Positions, orders and balances of accounts ``first .. last - 1``, valued at the mark."""
+        positions, orders, balances = (table.rows(first, last) for table in (self.positions, self.orders, self.balances))
         book, market, n_accounts = self.book, self.market, last - first
         held, resting = book.positions, book.orders
         row = self.instrument_row[held.instrument[positions]]
         quantity = held.quantity[positions]
         entry = None if held.entry_price is None else held.entry_price[positions]
         assigned = None if held.isolated_collateral is None else held.isolated_collateral[positions]
-        balances = self.balance_order[self.balance_start[first] : self.balance_start[last]]
         column = np.full(len(market.currencies), -1, dtype=np.int32)
         column[self.currencies] = np.arange(len(self.currencies), dtype=np.int32)
         n_currencies = len(self.currencies)
-        cell = (book.balances.account[balances] - first).astype(np.int64) * n_currencies
-        cell += column[self.currency_row][book.balances.currency[balances]]
+        owner, currency = book.balances.account[balances] - np.int32(first), book.balances.currency[balances]
+        in_column = column[self.currency_row]
+        cell = owner.astype(np.int64) * n_currencies + in_column[currency]
+
         def by_cell(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            total = np.bincount(cell, weights=values[balances], minlength=n_accounts * n_currencies)
-            return total.astype(np.float64, copy=False).reshape(n_accounts, n_currencies)
+            return kernels.cell_sums(owner, currency, in_column, (values[balances],), n_accounts, n_currencies)[0]
 
         amount = by_cell(book.balances.amount)
         loan = None if book.balances.loan is None else by_cell(book.balances.loan)
@@ -155,6 +215,7 @@ class Encoded:
             order_price=resting.price[orders],
             currencies=self.currencies,
             column=column,
+            settled=column[market.settlement],
             balance=amount if loan is None else amount - loan,
             loan=loan,
             has_balance=has_balance.reshape(n_accounts, n_currencies),
@@ -170,17 +231,19 @@ def _least(cell: NDArray[np.int64], values: NDArray[np.float64], shape: tuple[in
     return least.reshape(shape)
 
 
-def _in_use(count: int, *codes: Codes) -> NDArray[np.bool_]:
-    """Which of so many codes occur."""
-    used = np.zeros(count, dtype=np.bool_)
-    for occurring in codes:
-        used[occurring] = True
-    return used
+def _moved(rows: Any, by: ByAccount) -> tuple[Any, ByAccount]:
+    """Rows of positions, orders or balances in the order of blocks."""
+    columns = {name: getattr(rows, name) for name in type(rows).__slots__ if getattr(rows, name) is not None}
+    _, values = kernels.arranged(by.blocks, by.n_blocks, list(columns.values()))
+    new = replace(rows, **dict(zip(columns, values, strict=True)))
+    return new, replace(by, account=new.account)
 
 
 def _refuse_spot(book: Book, market: Market, instrument_row: Codes, *, orders: bool) -> None:
     """Coins are held as balances; a position or an order in a spot pair without a rule must not pass as a future."""
     spot = market.kind[instrument_row] == SPOT
+    if not spot.any():
+        return
     for name, table in (("positions", book.positions), ("orders", book.orders)):
         wrong = np.flatnonzero(spot[table.instrument])
         if len(wrong) and (orders or table is book.positions):

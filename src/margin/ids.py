@@ -216,7 +216,7 @@ class Coded:
         if isinstance(values, Ids):
             return cls(*values.encode())
         if _arrow.is_arrow(values):
-            return _from_arrow(_arrow.read_column(values))
+            return _from_arrow(values)
         if isinstance(values, np.ndarray) and values.dtype.kind in "OT":
             values = values.tolist()
         if isinstance(values, list | tuple) and not {type(None), float}.isdisjoint(map(type, values)):
@@ -234,17 +234,13 @@ class Coded:
         """The identifiers themselves; none may be missing."""
         return self.vocabulary.take(self.codes)
 
-    def _spread(self, valid: NDArray[np.bool_]) -> Coded:
-        codes = np.full(len(valid), -1, dtype=np.int32)
-        codes[valid] = self.codes
-        return Coded(codes, self.vocabulary)
-
 
 def _with_missing(values: Sequence[Any]) -> Coded:
     """A column in which None and NaN (as pandas has it among objects) are missing."""
     valid = np.array([value is not None and value == value for value in values], dtype=np.bool_)
     present = [value for value, given in zip(values, valid, strict=True) if given]
-    return Coded(*Ids(*id_buffers(present, np.flatnonzero(valid))).encode())._spread(valid)
+    codes, vocabulary = Ids(*id_buffers(present, np.flatnonzero(valid))).encode()
+    return Coded(_spread(codes, valid), vocabulary)
 
 
 def merge(*columns: Coded) -> tuple[Ids, list[Codes]]:
@@ -304,31 +300,68 @@ def _first_rows(codes: Codes, n: int) -> NDArray[np.int64]:
     return first[:-1]
 
 
-def _from_arrow(column: Any) -> Coded:
+def _from_arrow(values: object) -> Coded:
+    """Strings are numbered piece by piece, so that they need not stay."""
+    column: Any = values if hasattr(values, "iterchunks") else _arrow.read_column(values)
+    numbering, codes, row = kernels.Numbering(), np.empty(len(column), np.int32), 0
+    for piece in _arrow.pieces(column):
+        if _arrow.pyarrow().types.is_integer(_type_of_values(piece)):
+            return _from_integers(_arrow.read_column(column))
+        _number(numbering, piece, codes[row : row + len(piece)])
+        row += len(piece)
+    vocabulary = Ids(None, *numbering.vocabulary())
+    wrong = _arrow.not_text(vocabulary.data, vocabulary.offsets)
+    if wrong is not None:
+        problem = f"{vocabulary[wrong]!r} is not valid UTF-8"
+        raise DataError(problem, row=int(np.argmax(codes == wrong)), value=vocabulary[wrong], count=int(np.sum(codes == wrong)))
+    return Coded(codes, vocabulary)
+
+
+def _from_integers(column: Any) -> Coded:
     pa = _arrow.pyarrow()
     if pa.types.is_dictionary(column.type):
-        return _from_dictionaries([chunk for chunk in column.chunks if len(chunk)])
-    if pa.types.is_string_view(column.type):
-        column = column.cast(pa.large_string())
+        column = column.cast(column.type.value_type)
     missing = _arrow.is_null(column)
-    if missing is not None:
-        return _from_arrow(column.drop_null())._spread(~missing)
-    if pa.types.is_integer(column.type):
-        return Coded(*Ids(_arrow.fill(column, pa.int64(), np.int64, 0)).encode())
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return Coded(*Ids(None, *_arrow.string_buffers(column)).encode())
-    if pa.types.is_null(column.type):
-        return Coded(np.zeros(0, np.int32), Ids())
-    problem = f"the column holds {column.type}, not strings or integers"
-    raise DataError(problem, hint="Give ids as strings or integers.")
+    codes, vocabulary = Ids(_arrow.fill(column.drop_null(), pa.int64(), np.int64, 0)).encode()
+    return Coded(codes if missing is None else _spread(codes, ~missing), vocabulary)
 
 
-def _from_dictionaries(chunks: list[Any]) -> Coded:
-    """Chunks that have a dictionary each, which may repeat a value, hold a null or hold more than occurs."""
+def _number(numbering: kernels.Numbering, piece: Any, codes: Codes) -> None:
+    """Write the codes of an Arrow array of strings, -1 where it is null."""
     pa = _arrow.pyarrow()
-    vocabulary, numbers = merge(*(Coded.of(pa.chunked_array([chunk.dictionary])) for chunk in chunks))
-    codes = [
-        _translate(_arrow.fill(pa.chunked_array([chunk.indices]), chunk.indices.type, np.int64, -1), number)
-        for chunk, number in zip(chunks, numbers, strict=True)
-    ]
-    return _first_occurrence(np.concatenate([np.zeros(0, np.int32), *codes]), vocabulary)
+    dictionary = pa.types.is_dictionary(piece.type)
+    if pa.types.is_string_view(_type_of_values(piece)):  # which pyarrow can do little with
+        strings = (piece.dictionary if dictionary else piece).cast(pa.large_string())
+        _number(numbering, pa.DictionaryArray.from_arrays(piece.indices, strings) if dictionary else strings, codes)
+    elif piece.null_count or (dictionary and piece.dictionary.null_count):
+        decoded = piece.dictionary_decode() if dictionary else piece
+        valid = ~_arrow.bits(decoded.is_null())
+        present = np.empty(np.count_nonzero(valid), np.int32)
+        _number(numbering, decoded.drop_null(), present)
+        codes[:] = _spread(present, valid)
+    elif not len(piece):
+        pass
+    elif not _is_text(_type_of_values(piece)):
+        problem = f"the column holds {piece.type}, not strings or integers"
+        raise DataError(problem, hint="Give ids as strings or integers.")
+    elif dictionary:
+        index = _arrow.fixed(piece.indices).astype(np.int32, copy=False)
+        numbering.add_dictionary(index, *_arrow.string_buffers(piece.dictionary), codes)
+    else:
+        numbering.add_bytes(*_arrow.string_buffers(piece), codes)
+
+
+def _type_of_values(array: Any) -> Any:
+    return array.type.value_type if _arrow.pyarrow().types.is_dictionary(array.type) else array.type
+
+
+def _is_text(kind: Any) -> bool:
+    types = _arrow.pyarrow().types
+    return bool(types.is_string(kind) or types.is_large_string(kind))
+
+
+def _spread(codes: Codes, valid: NDArray[np.bool_]) -> Codes:
+    """Codes at the valid rows, -1 at the others."""
+    spread = np.full(len(valid), -1, dtype=np.int32)
+    spread[valid] = codes
+    return spread

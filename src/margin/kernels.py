@@ -19,17 +19,30 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from margin._core import (
+        Numbering,
         accumulate,
+        arranged,
         black76,
         black76_grid,
+        bounds,
+        cell_sums,
+        code_sums,
         encode_bytes,
         encode_int64,
         fold,
         group,
+        leaf_sums,
         line_sums,
         lookup_bytes,
         lookup_int64,
+        net,
+        occurring,
+        peaks,
+        products,
+        profits,
+        runs,
         segment_sum,
+        split_sums,
         stress,
         stress_after,
         stress_folded,
@@ -40,19 +53,32 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Config",
+    "Numbering",
     "accumulate",
     "aligned_table",
+    "arranged",
     "black76",
     "black76_grid",
+    "bounds",
+    "cell_sums",
+    "code_sums",
     "config",
     "encode_bytes",
     "encode_int64",
     "fold",
     "group",
+    "leaf_sums",
     "line_sums",
     "lookup_bytes",
     "lookup_int64",
+    "net",
+    "occurring",
+    "peaks",
+    "products",
+    "profits",
+    "runs",
     "segment_sum",
+    "split_sums",
     "stress",
     "stress_after",
     "stress_folded",
@@ -97,17 +123,30 @@ def _choose() -> tuple[str, Any]:
 
 _implementation, _kernels = _choose()
 if not TYPE_CHECKING:
+    Numbering = _kernels.Numbering
     accumulate = _kernels.accumulate
+    arranged = _kernels.arranged
     black76 = _kernels.black76
     black76_grid = _kernels.black76_grid
+    bounds = _kernels.bounds
+    cell_sums = _kernels.cell_sums
+    code_sums = _kernels.code_sums
     encode_bytes = _kernels.encode_bytes
     encode_int64 = _kernels.encode_int64
     fold = _kernels.fold
     group = _kernels.group
+    leaf_sums = _kernels.leaf_sums
     line_sums = _kernels.line_sums
     lookup_bytes = _kernels.lookup_bytes
     lookup_int64 = _kernels.lookup_int64
+    net = _kernels.net
+    occurring = _kernels.occurring
+    peaks = _kernels.peaks
+    products = _kernels.products
+    profits = _kernels.profits
+    runs = _kernels.runs
     segment_sum = _kernels.segment_sum
+    split_sums = _kernels.split_sums
     stress = _kernels.stress
     stress_after = _kernels.stress_after
     stress_folded = _kernels.stress_folded

@@ -229,19 +229,18 @@ def group_lines(
     entry_value: Array | None = None,
 ) -> Lines:
     """Sort positions by (pool, rank, leg) and add up those of the same pool, row and leg, in their given order."""
-    minor = rank[row] if leg is None else LEGS * rank[row] + leg
-    _, order = kernels.group(pool, minor.astype(np.int32, copy=False), n_pools)
-    pool, row, quantity = pool[order], row[order], quantity[order]
-    leg = None if leg is None else leg[order]
-    leverage = None if leverage is None else leverage[order]
-    entry_value = None if entry_value is None else entry_value[order]
-    start = _runs(pool, row) if leg is None else _runs(pool, row, leg)
-    if len(start) - 1 < len(pool):
-        first = start[:-1]
-        pool, row, quantity = pool[first], row[first], kernels.segment_sum(start, quantity)
-        leg = None if leg is None else leg[first]
-        leverage = None if leverage is None else _lowest(leverage, first)
-        entry_value = None if entry_value is None else kernels.segment_sum(start, entry_value)
+    code = row
+    if leg is not None:  # what nets is a row and its leg
+        code = LEGS * row + leg
+        rank = (np.repeat(LEGS * rank, LEGS) + np.tile(np.arange(LEGS), len(rank))).astype(np.int32)
+    if leverage is None and entry_value is None:
+        pool, code, quantity = kernels.net(pool, code, quantity, rank, n_pools)
+    else:
+        pool, code, quantity, order, start = kernels.net(pool, code, quantity, rank, n_pools, traced=True)
+        leverage = None if leverage is None else _lowest(leverage[order], start[:-1])
+        entry_value = None if entry_value is None else kernels.segment_sum(start, entry_value[order])
+    row = code if leg is None else code // LEGS
+    leg = None if leg is None else (code % LEGS).astype(np.int8)
     return Lines(pool, row, quantity, n_pools, leg, leverage, isolated, entry_value)
 
 
@@ -308,10 +307,13 @@ def _lowest(values: Array, first: Offsets) -> Array:
 
 def segments(lines: Lines, code: Codes) -> Segments:
     """Runs of lines with the same pool and the same code of their row; `code` has one entry per row."""
-    of_line = code[lines.row]
-    start = _runs(lines.pool, of_line)
-    first = start[:-1]
-    return Segments(start, lines.pool[first], of_line[first])
+    return Segments(*kernels.runs(lines.pool, lines.row, code))
+
+
+def numbered(code: Codes, n_codes: int) -> tuple[Offsets, Codes]:
+    """The codes that occur, ascending, and where each of the given ones stands among them."""
+    there = kernels.occurring(code, n_codes)
+    return np.flatnonzero(there), (np.cumsum(there, dtype=np.int32) - np.int32(1))[code]
 
 
 def unprotected(orders: OrderLines) -> OrderLines:
@@ -344,7 +346,8 @@ def line_keys(lines: Lines | OrderLines, rank: Codes) -> Offsets:
 
 def pool_sums(pool: Codes, values: Array, n_pools: int) -> Array:
     """Sum of values by pool, in the order given."""
-    return np.bincount(pool, weights=values, minlength=n_pools).astype(np.float64, copy=False)
+    codes, numbers = np.ascontiguousarray(pool, dtype=np.int32), np.ascontiguousarray(values, dtype=np.float64)
+    return kernels.code_sums(codes, numbers, n_pools)
 
 
 def _runs(*keys: NDArray[Any]) -> Offsets:

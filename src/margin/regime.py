@@ -12,11 +12,11 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.assessment import Assessment, Results
+from margin.assessment import Assessment, Names, Results
 from margin.book import Book
 from margin.borrowing import BorrowedMargin
 from margin.contracts import entry_value
-from margin.encoded import Encoded
+from margin.encoded import Encoded, Rows
 from margin.held import held_beside
 from margin.joined import JoinedPrepared, joined_results
 from margin.lines import Lines, Loans, OrderLines, group_lines, group_orders
@@ -25,6 +25,7 @@ from margin.models.requirement import Model, Prepared
 from margin.models.split import SplitModel
 from margin.params import Parameters
 from margin.pools import Collateral, Holdings, Partition, Pool
+from margin.pools.cross import counted_equity
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
@@ -32,7 +33,10 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 BLOCK = 1 << 16
-"""Most accounts in a block: large enough to amortise a call, small enough that a block's arrays stay near the cache."""
+"""Most accounts in a block."""
+
+ROWS = 1 << 18
+"""Positions and orders of a block, about: enough to amortise calls, few enough that a block's arrays stay in the cache."""
 
 CELLS = 1 << 22
 """Most (account, currency) cells in a block, which bounds memory where accounts hold hundreds of coins."""
@@ -84,7 +88,8 @@ class Regime:
         *,
         threads: int = 1,
         block: int | None = None,
-        on_block: Callable[[int], None] | None = None,
+        units: bool = True,
+        on_block: Callable[[int, Assessment], None] | None = None,
     ) -> Assessment:
         """Margin every account of a book.
 
@@ -96,8 +101,10 @@ class Regime:
             Threads over blocks of accounts; 0 takes all processors. The result does not depend on it.
         block : int, optional
             Accounts per block, by default as many as suits the cache. The result does not depend on it.
+        units : bool
+            Keep the figures of every risk unit for `Assessment.unit_columns`; else only each pool's unit with the largest loss.
         on_block : callable, optional
-            Called with the number of accounts done after each block, in order.
+            Called after each block, in order, with the number of accounts done and the assessment of the block alone.
 
         Returns
         -------
@@ -115,7 +122,8 @@ class Regime:
             raise ValueError(f"threads={threads}, block={block}: threads must be 0 or more and block 1 or more")
         own = [code for code, account in enumerate(book.accounts) if str(account) in self.overrides] if self.overrides else []
         if own:
-            return self._assess_each(np.array(own, dtype=np.int32), book, market, threads=threads, block=block, on_block=on_block)
+            alone = np.array(own, dtype=np.int32)
+            return self._assess_each(alone, book, market, threads=threads, block=block, units=units, on_block=on_block)
         started = time.perf_counter()
         encoded = self.encode(book, market)
         block = block or accounts_per_block(encoded)
@@ -123,18 +131,25 @@ class Regime:
         prepared = self.prepare(encoded)
         seconds["price"] = time.perf_counter() - started - seconds["encode"]
 
-        def work(first: int) -> Results:
-            return self._block(encoded, prepared, first, min(first + block, len(book.accounts)))
+        by_block = encoded.in_blocks(block)
 
-        parts = []
+        def work(first: int) -> Results:
+            results = self._block(by_block, prepared, first, min(first + block, len(book.accounts)))
+            return results if units else results.worst_units()
+
+        parts, names = [], Names(encoded.market, prepared)
         starts = range(0, len(book.accounts), block)
         for first, part in zip(starts, in_order(work, starts, threads), strict=True):
             parts.append(part)
             if on_block is not None:
-                on_block(min(first + block, len(book.accounts)))
+                done = Assessment(self, encoded, prepared, part, {}, every_unit=units, names=names)
+                on_block(min(first + block, len(book.accounts)), done)
         results = Results.concatenated(parts) if parts else self._block(encoded, prepared, 0, 0)
         seconds["stress"] = time.perf_counter() - started - sum(seconds.values())
-        return Assessment(regime=self, encoded=encoded, prepared=prepared, results=results, timings=seconds)
+        whole = Assessment(self, encoded, prepared, results, seconds, every_unit=units, names=names)
+        if on_block is not None and not parts:
+            on_block(0, whole)
+        return whole
 
     def _assess_each(
         self,
@@ -144,7 +159,8 @@ class Regime:
         *,
         threads: int,
         block: int | None,
-        on_block: Callable[[int], None] | None,
+        units: bool,
+        on_block: Callable[[int, Assessment], None] | None,
     ) -> Assessment:
         """Accounts with rules of their own one by one, the others together."""
         started = time.perf_counter()
@@ -152,17 +168,18 @@ class Regime:
         shared = replace(self, overrides={})
         parts = [(rest, shared), *((own[i : i + 1], self.of(book.accounts[int(code)])) for i, code in enumerate(own))]
         done = [
-            (codes, regime.assess(book.select(codes, codes=True), market, threads=threads, block=block))
+            (codes, regime.assess(book.select(codes, codes=True), market, threads=threads, block=block, units=units))
             for codes, regime in parts
         ]
         results = joined_results([(codes, part.prepared, part.results) for codes, part in done])
         encoded = self.encode(book, market)
-        if on_block is not None:
-            on_block(len(book.accounts))
         seconds = dict(done[0][1].timings)
         seconds["stress"] += time.perf_counter() - started - sum(seconds.values())
         prepared = JoinedPrepared(tuple(part.prepared for _, part in done))
-        return Assessment(regime=self, encoded=encoded, prepared=prepared, results=results, timings=seconds)
+        whole = Assessment(self, encoded, prepared, results, seconds, every_unit=units)
+        if on_block is not None:
+            on_block(len(book.accounts), whole)
+        return whole
 
     def encode(self, book: Book, market: Market) -> Encoded:
         """A book in the terms of a market, counted in the money of the pool."""
@@ -193,7 +210,7 @@ class Regime:
         """Holdings of accounts ``first .. last - 1``, their pools, and the lines of those pools."""
         market = encoded.market
         positions, orders = encoded.positions_of(first, last), encoded.orders_of(first, last)
-        holdings = encoded.holdings(positions, orders, first, last)
+        holdings = encoded.holdings(first, last)
         partition = self.pool.partition(holdings, market)
         held, resting = encoded.book.positions, encoded.book.orders
         pool, row, quantity = partition.position_pool, holdings.row, held.quantity[positions]
@@ -269,7 +286,9 @@ def with_overrides(parameters: Parameters, compose: Callable[[Parameters], Regim
 
 def accounts_per_block(encoded: Encoded) -> int:
     """Accounts in a block unless told otherwise."""
-    return min(BLOCK, max(1, CELLS // max(1, len(encoded.currencies))))
+    book = encoded.book
+    rows = max(1, len(book.positions) + len(book.orders))
+    return max(1, min(BLOCK, CELLS // max(1, len(encoded.currencies)), ROWS * len(book.accounts) // rows))
 
 
 def in_order(work: Callable[[S], T], starts: Sequence[S], threads: int) -> Iterator[T]:
@@ -290,7 +309,7 @@ def sharing(holdings: Holdings, partition: Partition) -> Holdings:
     return holdings.only(~partition.isolated[partition.position_pool], every_order)
 
 
-def _entry_values(encoded: Encoded, positions: NDArray[np.int64], n_lines: int) -> Array | None:
+def _entry_values(encoded: Encoded, positions: Rows, n_lines: int) -> Array | None:
     """Value of each position at its entry price, NaN for lines of currencies, which come last; None without entry prices."""
     held = encoded.book.positions
     if held.entry_price is None:
@@ -308,11 +327,10 @@ def shocked_collateral(
 
     Only a pool of the whole account can hold them, and those come first, so account and pool are the same here.
     """
-    counted = collateral.counted_options(holdings.option_value)
-    equity = holdings.balance + holdings.by_currency(holdings.unrealised + counted, market)
+    equity = counted_equity(holdings, collateral)
     if holdings.hedge_cap is not None:
         equity = np.fmin(equity, holdings.hedge_cap)  # caps are not negative, so a debt stays whole
-    account, column = np.nonzero((equity != 0) & shocked[holdings.currencies])
+    account, column = np.nonzero(np.ascontiguousarray((equity != 0) & shocked[holdings.currencies]))
     row = len(market) + holdings.currencies[column]
     return account.astype(np.int32), row.astype(np.int32), equity[account, column]
 

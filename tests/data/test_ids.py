@@ -195,7 +195,7 @@ def test_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_arrow_strings_are_not_copied() -> None:
     column = pa.array(["alice", "bob"])
-    data, offsets = _arrow.string_buffers(pa.chunked_array([column]))
+    data, offsets = _arrow.string_buffers(column)
     assert np.shares_memory(data, np.frombuffer(column.buffers()[2], np.uint8))
     assert offsets.tolist() == [0, 5, 8]
 

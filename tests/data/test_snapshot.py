@@ -312,8 +312,55 @@ def test_to_arrow_refuses_what_it_cannot_hold() -> None:
         io.to_arrow({"x": np.zeros(1), "y": np.zeros(2)})
 
 
-def test_write_table(tmp_path: Path) -> None:
-    io.write_table(tmp_path / "t.parquet", {"x": np.arange(3.0)})
+def test_a_table_takes_the_place_of_another(tmp_path: Path) -> None:
+    io.write_parquet(io.to_arrow({"x": np.arange(3.0)}), tmp_path / "t.parquet")
     io.write_parquet(pa.table({"x": [5.0]}), tmp_path / "t.parquet")
     assert parquet.read_table(tmp_path / "t.parquet").to_pydict() == {"x": [5.0]}
     assert [path.name for path in tmp_path.iterdir()] == ["t.parquet"]
+
+
+@pytest.mark.parametrize("sizes", [[], [0], [3], [1, 40_000, 30_000, 0, 2], [70_000] * 7])
+def test_parts_are_written_in_order(tmp_path: Path, sizes: list[int]) -> None:
+    names, first = Ids.of(["a", "b", "c"]), 0
+    with io.parquet_parts(tmp_path / "t.parquet") as parts:
+        for size in sizes:
+            numbers = np.arange(first, first + size)
+            parts.add({"x": numbers / 2, "name": Coded((numbers % 4 - 1).astype(np.int32), names), "id": Ids.of(numbers)})
+            first += size
+    assert (tmp_path / "t.parquet").exists() == bool(sizes)
+    if sizes:
+        table = parquet.read_table(tmp_path / "t.parquet")
+        assert table["x"].to_pylist() == [i / 2 for i in range(first)]
+        assert table["name"].to_pylist() == [[None, "a", "b", "c"][i % 4] for i in range(first)]
+        assert table["id"].to_pylist() == list(range(first))
+        assert parquet.read_metadata(tmp_path / "t.parquet").num_row_groups <= 1 + first // 60_000
+
+
+def test_a_part_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OSError), io.parquet_parts(tmp_path / "missing" / "t.parquet") as parts:
+        parts.add({"x": np.arange(3.0)})
+
+
+def test_row_groups_are_read_as_one_column(tables: Tables, tmp_path: Path) -> None:
+    write_snapshot(tmp_path / "whole", tables, TIME)
+    write_snapshot(tmp_path / "pieces", tables, TIME)
+    for path in (tmp_path / "pieces").glob("*.parquet"):
+        parquet.write_table(parquet.read_table(path), path, row_group_size=2)
+    assert parquet.read_metadata(tmp_path / "pieces" / "positions.parquet").num_row_groups > 1
+    whole, pieces = (read_snapshot(tmp_path / name) for name in ("whole", "pieces"))
+    assert same(whole.market, pieces.market)
+    assert same(whole.book, pieces.book)
+
+
+@pytest.mark.parametrize("repeated", [1, 1000])
+def test_bytes_that_are_no_text_are_told(tables: Tables, tmp_path: Path, repeated: int) -> None:
+    """Whether the column is read as strings or by the codes of a dictionary."""
+    write_snapshot(tmp_path / "snapshot", tables, TIME)
+    names = [b"alice", b"bob", b"a\xffb"] * repeated
+    rows = {"account": names, "instrument": ["BTC-PERPETUAL"] * len(names), "quantity": [1.0] * len(names)}
+    table = pa.table(rows).cast(pa.schema([("account", pa.binary()), ("instrument", pa.string()), ("quantity", pa.float64())]))
+    offsets, data = table["account"].combine_chunks().buffers()[1:]
+    strings = pa.StringArray.from_buffers(len(names), offsets, data)
+    parquet.write_table(table.set_column(0, "account", strings), tmp_path / "snapshot" / "positions.parquet")
+    with pytest.raises(DataError, match=r"positions.account, row 2: 'a.*xffb' is not valid UTF-8"):
+        read_snapshot(tmp_path / "snapshot")

@@ -27,6 +27,54 @@ def test_encode_and_look_up_bytes(strings):
     assert [taken[a:b].tobytes() for a, b in pairwise(ends.tolist())] == [strings[f] for f in first[::-1]]
 
 
+def packed(strings, kind):
+    return np.frombuffer(b"".join(strings), np.uint8), np.cumsum([0, *map(len, strings)]).astype(kind)
+
+
+STRINGS = st.lists(st.one_of(st.binary(max_size=20), st.sampled_from([b"", b"a", b"a" * 16, b"a" * 17, b"b" * 40])), max_size=30)
+
+
+@given(pieces=st.lists(st.tuples(STRINGS, st.sampled_from([np.int32, np.int64]), st.booleans()), max_size=5), data=st.data())
+def test_numbering_goes_on_from_piece_to_piece(pieces, data):
+    fast, slow, seen = _core.Numbering(), twin.Numbering(), []
+    for strings, kind, by_index in pieces:
+        text, offsets = packed(strings, kind)
+        if by_index:
+            places = st.integers(0, max(0, len(strings) - 1))
+            index = data.draw(hn.arrays(np.int32, st.integers(0, 20 if strings else 0), elements=places))
+            new = [strings[i] for i in index]
+            codes = [np.empty(len(new), np.int32) for _ in range(2)]
+            for numbering, out in zip((fast, slow), codes, strict=True):
+                numbering.add_dictionary(index, text, offsets, out)
+        else:
+            new = strings
+            codes = [np.empty(len(new), np.int32) for _ in range(2)]
+            for numbering, out in zip((fast, slow), codes, strict=True):
+                numbering.add_bytes(text, offsets, out)
+        np.testing.assert_array_equal(*codes)
+        seen += new
+    distinct = list(dict.fromkeys(seen))
+    for numbering in (fast, slow):
+        vocabulary, ends = numbering.vocabulary()
+        assert [vocabulary[a:b].tobytes() for a, b in pairwise(ends.tolist())] == distinct
+        assert [seen[i] for i in numbering.first()] == distinct
+        assert len(numbering) == len(distinct)
+
+
+def test_numbering_grows_with_long_and_short_strings():
+    random = np.random.default_rng(3)
+    strings = [b"%d" % i * (1 + i % 7) for i in random.integers(0, 30_000, 60_000)]
+    fast, slow = _core.Numbering(), twin.Numbering()
+    for a in range(0, len(strings), 7_000):
+        text, offsets = packed(strings[a : a + 7_000], np.int32)
+        codes = [np.empty(len(offsets) - 1, np.int32) for _ in range(2)]
+        for numbering, out in zip((fast, slow), codes, strict=True):
+            numbering.add_bytes(text, offsets, out)
+        np.testing.assert_array_equal(*codes)
+    for ours, theirs in zip(fast.vocabulary(), slow.vocabulary(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 @given(hn.arrays(np.int64, st.integers(0, 60), elements=st.one_of(st.integers(0, 9), st.integers(-(2**63), 2**63 - 1))))
 def test_encode_and_look_up_integers(values):
     codes, first = both("encode_int64", values)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -143,6 +145,35 @@ def test_blocks_and_threads_do_not_change_a_bit(market, cross, threads, block):
             np.testing.assert_array_equal(column, other[name], err_msg=name)
         else:
             assert [column[i] for i in range(len(column))] == [other[name][i] for i in range(len(column))], name
+
+
+@pytest.mark.parametrize("block", [1, 7, 1000])
+def test_rows_out_of_the_order_of_accounts_do_not_change_a_bit(market, cross, block):
+    book = many_accounts(market)
+    in_order = {name: by_account(getattr(book, name)) for name in ("positions", "balances", "orders")}
+    assert not np.array_equal(book.positions.account, in_order["positions"].account)
+    one, other = cross.assess(book, market, block=block), cross.assess(replace(book, **in_order), market)
+    for name in ("equity", "maintenance_collateral", "unrealised", "option_value", "initial", "maintenance"):
+        np.testing.assert_array_equal(getattr(one.results, name), getattr(other.results, name), err_msg=name)
+    assert one.book is book
+
+
+def by_account(rows):
+    """Rows in the order of accounts, those of an account as they are."""
+    order = np.argsort(rows.account, kind="stable")
+    columns = {name: getattr(rows, name) for name in type(rows).__slots__}
+    return replace(rows, **{name: column[order] for name, column in columns.items() if column is not None})
+
+
+def test_without_its_units_a_book_keeps_the_worst_of_each_pool(market, cross):
+    book = many_accounts(market)
+    whole, part = cross.assess(book, market), cross.assess(book, market, units=False, block=9)
+    for name, column in whole.columns().items():
+        other = part.columns()[name]
+        assert [column[i] for i in range(len(column))] == [other[i] for i in range(len(column))], name
+    assert (np.diff(part.results.units.pool) > 0).all()
+    with pytest.raises(ValueError, match="units=True"):
+        part.unit_columns()
 
 
 def test_one_by_one_equals_the_batch(market, cross):

@@ -25,6 +25,17 @@
 #define MARGIN_PREFETCH(address) ((void)(address))
 #endif
 
+/* The value where a condition holds, else 0.0, without a branch. */
+KERNEL_INLINE double margin_where(int condition, double value)
+{
+    union {
+        double number;
+        uint64_t bits;
+    } kept = {value};
+    kept.bits &= (uint64_t)0 - (uint64_t)(condition != 0);
+    return kept.number;
+}
+
 typedef struct {
     const char *isa;
 
@@ -59,6 +70,9 @@ typedef struct {
      * guess; scratch has 16 bytes for each scenario. */
     void (*tail)(int64_t n_scenarios, const double *profit, const double *weight, double mass, double limit, double deviations,
                  void *scratch, double *losses, int32_t *scenarios);
+
+    /* Place of each key when they are sorted, of equal ones in the order given; arrays are padded to a multiple of 16. */
+    void (*sorted_places)(int64_t n, const int32_t *key, int32_t *place);
 } margin_kernels;
 
 /* The tables this machine can run, the widest last, and their number. */

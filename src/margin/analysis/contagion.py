@@ -220,8 +220,8 @@ def _positions(assessment: Assessment) -> tuple[Codes, Codes, Array]:
     """Market row, row of the assessment, and worth in USD of each position."""
     encoded, n = assessment.encoded, len(assessment.book.accounts)
     market = encoded.market
-    order = encoded.positions_of(0, n)
-    holdings = encoded.holdings(order, encoded.orders_of(0, n), 0, n)
+    order = encoded.positions.sorting[1]
+    holdings = encoded.holdings(0, n)
     partition = assessment.regime.pool.partition(holdings, market)
     row, pool, value = np.empty(len(order), dtype=np.int32), np.empty(len(order), dtype=np.int32), np.empty(len(order))
     row[order], pool[order] = holdings.row, partition.position_pool

@@ -99,20 +99,26 @@ def run(
         rules = regime if isinstance(regime, Regime) else regime(market)
         show("assess", 0.0)
         n_accounts = len(book.accounts)
-        assessment = rules.assess(book, market, threads=threads, on_block=lambda done: show("assess", done / max(n_accounts, 1)))
-        columns = assessment.columns()
-        _check_finite(columns)
-        clock.lap("assess")
-        show("assess", 1.0)
+        with io.parquet_parts(partial(ASSESSMENTS)) as rows, io.parquet_parts(partial(UNITS)) as unit_rows:
+            written = 0
 
-        show("write", 0.0)
-        io.write_table(partial(ASSESSMENTS), columns)
-        by_unit = assessment.unit_columns() if units else {}
-        if by_unit:
-            io.write_table(partial(UNITS), by_unit)
+            def write(done: int, part: Assessment) -> None:
+                nonlocal written
+                columns = part.columns()
+                _check_finite(columns, first=written)
+                rows.add(columns)
+                written += len(part)
+                if units and (by_unit := part.unit_columns()):
+                    unit_rows.add(by_unit)
+                show("assess", done / max(n_accounts, 1))
+
+            assessment = rules.assess(book, market, threads=threads, units=units, on_block=write)
+            clock.lap("assess")
+            show("assess", 1.0)
+            show("write", 0.0)
         clock.lap("write")
         stages = {"load": clock.seconds["load"], **assessment.timings, "write": clock.seconds["write"]}
-        summary = summarise(source, folder, assessment, columns)
+        summary = summarise(source, folder, assessment)
         clock.lap("summary")
         summary = replace(summary, seconds={**stages, "total": clock.total}, peak_memory=peak_memory())
         named = replace(regime, as_of=rules.provenance.get("as_of", regime.as_of)) if isinstance(regime, NamedRegime) else None
@@ -160,8 +166,8 @@ def file_hashes(source: Path) -> dict[str, dict[str, Any]]:
     return hashes
 
 
-def _check_finite(columns: Mapping[str, Any]) -> None:
-    """No number is written that is not one."""
+def _check_finite(columns: Mapping[str, Any], *, first: int) -> None:
+    """No number is written that is not one; `first` is the row of the table at which these begin."""
     for name, values in columns.items():
         if not isinstance(values, np.ndarray) or values.dtype.kind != "f":
             continue
@@ -173,7 +179,7 @@ def _check_finite(columns: Mapping[str, Any]) -> None:
                 message,
                 table="assessments",
                 column=name,
-                row=row,
+                row=first + row,
                 key={"account": columns["account"][row]},
                 value=values[row],
                 count=int(wrong.sum()),

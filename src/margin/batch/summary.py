@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.assessment import LIQUIDATION, STATUSES, Assessment
+from margin.assessment import LIQUIDATION, STATUSES, Assessment, pool_names, utilised
 from margin.pools.holdings import MONEY
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 LISTED = 10
 """Rows in the lists of a summary."""
@@ -58,7 +57,8 @@ class RunSummary:
         Counts. `pools` is the number of result rows.
     seconds : dict[str, float]
         Wall time of load, encode, price, stress and write, in the order they happened, and ``total``, that of the whole run:
-        their sum and what lies between them (checks, this summary).
+        their sum and what lies between them (this summary). Results are written while accounts are under stress; ``write`` is
+        what is left of it then.
     peak_memory : int or None
         Largest resident size of the process in bytes; None where the system does not tell.
     accounts_by_status : dict[str, int]
@@ -108,18 +108,18 @@ class RunSummary:
         return float(sum(total.shortfall * total.usd for total in self.totals))
 
 
-def summarise(snapshot: Path, output: Path, assessment: Assessment, columns: Mapping[str, Any]) -> RunSummary:
+def summarise(snapshot: Path, output: Path, assessment: Assessment) -> RunSummary:
     """The summary of a run, but for its times and its memory, which are not known before it ends.
 
     Parameters
     ----------
     snapshot, output : Path
     assessment : Assessment
-    columns : Mapping of str to column
-        The columns of the assessment.
     """
     book, market = assessment.book, assessment.market
-    usd = _usd_of_rows(assessment)
+    usd, status = _usd_of_rows(assessment), assessment.status
+    liquidated = status == STATUSES.index(LIQUIDATION)
+    short = _shortfall(assessment, liquidated)
     return RunSummary(
         snapshot=str(snapshot),
         output=str(output),
@@ -135,10 +135,10 @@ def summarise(snapshot: Path, output: Path, assessment: Assessment, columns: Map
         scenarios=assessment.prepared.n_scenarios,
         seconds={},
         peak_memory=None,
-        accounts_by_status=_accounts_by_status(assessment),
-        totals=_totals(assessment, usd),
-        nearest=_rows(assessment, columns, _nearest(assessment)),
-        short=_rows(assessment, columns, _shortest(assessment, usd)),
+        accounts_by_status=_accounts_by_status(assessment, status),
+        totals=_totals(assessment, usd, short),
+        nearest=_rows(assessment, _nearest(assessment, ~liquidated)),
+        short=_rows(assessment, _largest(short * usd, liquidated)),
     )
 
 
@@ -148,21 +148,21 @@ def _usd_of_rows(assessment: Assessment) -> Array:
     return np.where(currency == MONEY, 1.0, market.usd[currency]) * market.money_usd
 
 
-def _accounts_by_status(assessment: Assessment) -> dict[str, int]:
+def _accounts_by_status(assessment: Assessment, status: NDArray[np.int8]) -> dict[str, int]:
     worst = np.zeros(len(assessment.book.accounts), dtype=np.int8)
-    np.maximum.at(worst, assessment.results.account, assessment.status)
+    np.maximum.at(worst, assessment.results.account, status)
     counts = np.bincount(worst, minlength=len(STATUSES))
     return {name: int(count) for name, count in zip(STATUSES, counts, strict=True)}
 
 
-def _shortfall(assessment: Assessment) -> Array:
+def _shortfall(assessment: Assessment, liquidated: Flags) -> Array:
     """Maintenance margin less collateral of pools in liquidation, zero for others, in the pool's currency."""
     r = assessment.results
-    return np.where(assessment.status == STATUSES.index(LIQUIDATION), r.maintenance - r.maintenance_collateral, 0.0)
+    return np.where(liquidated, r.maintenance - r.maintenance_collateral, 0.0)
 
 
-def _totals(assessment: Assessment, usd: Array) -> tuple[CurrencyTotal, ...]:
-    r, short = assessment.results, _shortfall(assessment)
+def _totals(assessment: Assessment, usd: Array, short: Array) -> tuple[CurrencyTotal, ...]:
+    r = assessment.results
     totals = []
     for code in np.unique(r.currency):
         here = r.currency == code
@@ -180,36 +180,36 @@ def _totals(assessment: Assessment, usd: Array) -> tuple[CurrencyTotal, ...]:
     return tuple(sorted(totals, key=lambda t: -t.maintenance_margin * t.usd))
 
 
-def _nearest(assessment: Assessment) -> NDArray[np.int64]:
+def _nearest(assessment: Assessment, alive: Flags) -> NDArray[np.int64]:
     """Rows not in liquidation with the highest utilisation."""
     r = assessment.results
-    alive = (assessment.status != STATUSES.index(LIQUIDATION)) & (r.maintenance > 0)
+    alive = alive & (r.maintenance > 0)
     ratio = np.divide(r.maintenance, r.maintenance_collateral, out=np.full(len(r.account), -1.0), where=alive)
     return _largest(ratio, alive)
-
-
-def _shortest(assessment: Assessment, usd: Array) -> NDArray[np.int64]:
-    """Rows in liquidation with the largest shortfall."""
-    return _largest(_shortfall(assessment) * usd, assessment.status == STATUSES.index(LIQUIDATION))
 
 
 def _largest(values: Array, among: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Where the largest values are, largest first, of equals the first."""
     candidates = np.flatnonzero(among)
+    if len(candidates) > LISTED:  # all but those that may be listed need no order
+        found = values[candidates]
+        candidates = candidates[~(found < -np.partition(-found, LISTED - 1)[LISTED - 1])]
     return candidates[np.argsort(-values[candidates], kind="stable")[:LISTED]]
 
 
-def _rows(assessment: Assessment, columns: Mapping[str, Any], rows: NDArray[np.int64]) -> tuple[AccountRow, ...]:
-    collateral = assessment.results.maintenance_collateral
+def _rows(assessment: Assessment, rows: NDArray[np.int64]) -> tuple[AccountRow, ...]:
+    r, market = assessment.results, assessment.market
+    pools = pool_names(market, r.name[rows])
+    utilisation = utilised(r.maintenance[rows], r.maintenance_collateral[rows])
     return tuple(
         AccountRow(
-            account=columns["account"][int(i)],
-            pool=str(columns["pool"][int(i)]),
-            currency=str(columns["currency"][int(i)]),
-            equity=float(columns["equity"][i]),
-            collateral=float(collateral[i]),
-            maintenance_margin=float(columns["maintenance_margin"][i]),
-            utilisation=float(columns["utilisation"][i]) if np.isfinite(columns["utilisation"][i]) else None,
+            account=assessment.book.accounts[int(r.account[i])],
+            pool=str(pools[k]),
+            currency=market.money if r.currency[i] == MONEY else market.currencies[r.currency[i]],
+            equity=float(r.equity[i]),
+            collateral=float(r.maintenance_collateral[i]),
+            maintenance_margin=float(r.maintenance[i]),
+            utilisation=float(utilisation[k]) if np.isfinite(utilisation[k]) else None,
         )
-        for i in rows
+        for k, i in enumerate(rows)
     )

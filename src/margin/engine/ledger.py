@@ -98,4 +98,4 @@ class Ledger:
 
 def _by_account(e: Encoded) -> tuple[tuple[Rows, Rows], ...]:
     """Offsets and order of positions, orders and balances by account."""
-    return (e.position_start, e.position_order), (e.order_start, e.order_order), (e.balance_start, e.balance_order)
+    return e.positions.sorting, e.orders.sorting, e.balances.sorting

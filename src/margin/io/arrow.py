@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 _LARGE = 2**31 - 1
 # Bytes of a dictionary from which Parquet gives up storing codes.
 _WIDE = 1 << 20
+ROWS = 1 << 20
+"""Most rows of a row group."""
+
+STORED: Mapping[str, Any] = MappingProxyType({"compression": "zstd", "compression_level": 1})
+"""How Parquet files are compressed."""
 
 
 def to_arrow(columns: Mapping[str, Any]) -> Any:
@@ -64,17 +70,12 @@ def write_parquet(table: object, path: str | Path) -> None:
     _arrow.pyarrow("writing Parquet")
     from pyarrow import parquet
 
-    plain = _without_wide_dictionaries(_arrow.read_table(table))
+    plain = without_wide_dictionaries(_arrow.read_table(table))
     with replacing(Path(path)) as partial:
-        parquet.write_table(plain, partial, compression="zstd", compression_level=1, row_group_size=1 << 20)
+        parquet.write_table(plain, partial, **STORED, row_group_size=ROWS)
 
 
-def write_table(path: str | Path, columns: Mapping[str, Any]) -> None:
-    """Write columns, as `to_arrow` takes them, to a Parquet file."""
-    write_parquet(to_arrow(columns), path)
-
-
-def _without_wide_dictionaries(table: Any) -> Any:
+def without_wide_dictionaries(table: Any) -> Any:
     """Dictionary columns as Parquet can store them by codes; wider ones decoded: they would be stored plain and read slowly."""
     pa = _arrow.pyarrow()
     for i, field in enumerate(table.schema):

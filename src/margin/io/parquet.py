@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from margin import _arrow, columns
@@ -12,13 +14,16 @@ from margin.io.arrow import to_arrow, write_parquet
 from margin.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from margin.columns import Columns
 
 SUFFIX = ".parquet"
 FILES = frozenset(name + SUFFIX for name in TABLES)
+
+AHEAD = 2
+"""Row groups that are read at a time while what was read before is encoded; as many wait."""
 
 # A plain string takes four bytes for its length alone: below that a column is stored by the codes of a dictionary.
 _PLAIN_STRING = 4.0
@@ -59,12 +64,20 @@ class FileColumn:
     def __len__(self) -> int:
         return int(self.metadata.num_rows)
 
+    def iterchunks(self) -> Iterator[Any]:
+        """The column by row groups, some of them read ahead in parallel."""
+        groups = iter(range(self.metadata.num_row_groups))
+        with ThreadPoolExecutor(AHEAD) as pool:
+            waiting = deque(pool.submit(self._row_group, group) for group in islice(groups, 2 * AHEAD))
+            while waiting:
+                column = waiting.popleft().result()
+                waiting.extend(pool.submit(self._row_group, group) for group in islice(groups, 1))
+                yield from column.iterchunks()
+
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """The column as an Arrow stream (PyCapsule interface), row groups read in parallel."""
+        """The column as an Arrow stream (PyCapsule interface)."""
         pa = _arrow.pyarrow("reading Parquet")
-        groups = range(self.metadata.num_row_groups)
-        with ThreadPoolExecutor() as pool:
-            chunks = [chunk for column in pool.map(self._row_group, groups) for chunk in column.chunks]
+        chunks = list(self.iterchunks())
         column = pa.chunked_array(chunks, chunks[0].type) if chunks else self._open().read([self.name]).column(0)
         return column.__arrow_c_stream__(requested_schema)
 

@@ -146,9 +146,9 @@ def shared_collateral(pool: CrossPool, collateral: Collateral, holdings: Holding
     moving = np.bincount(line, weights=_change(market, row, moves.quantity[own]), minlength=len(cell)).astype(np.float64)
     gross = np.bincount(line, weights=np.abs(_change(market, row, moves.quantity[own])), minlength=len(cell))
     moving[np.abs(moving) <= NOISE * gross] = 0.0
-    counted = holdings.balance + holdings.by_currency(holdings.unrealised, market)
+    counted = holdings.balance + holdings.worths.unrealised
     if collateral.counts_option_value:
-        counted = counted + holdings.by_currency(holdings.option_value, market)
+        counted = counted + holdings.worths.option_value
     table, tables = _discounts(collateral, [market.currencies[currencies[c]] for c in range(k)], np.unique(column))
     return Terms(
         problem=problem,

@@ -155,7 +155,7 @@ def _distressed(regime: Regime, state: State, market: Market, codes: Codes) -> l
         return []
     partition = partition_of(assessment)
     encoded, results = assessment.encoded, assessment.results
-    position, order = part.position[encoded.position_order], part.order[encoded.order_order]
+    position, order = part.position[encoded.positions.sorting[1]], part.order[encoded.orders.sorting[1]]
     counted = assessment.market
     out = []
     for pool in wanted:
@@ -181,8 +181,7 @@ def partition_of(assessment: Assessment) -> Partition:
     """The pools of a book that was assessed in one block."""
     encoded = assessment.encoded
     n = len(encoded.book.accounts)
-    holdings = encoded.holdings(encoded.position_order, encoded.order_order, 0, n)
-    return assessment.regime.pool.partition(holdings, encoded.market)
+    return assessment.regime.pool.partition(encoded.holdings(0, n), encoded.market)
 
 
 def _money(state: State, market: Market, account: int, name: int, positions: Offsets) -> Offsets:

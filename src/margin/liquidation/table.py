@@ -286,7 +286,7 @@ def _equity(regime: Regime, holdings: Holdings, market: Market) -> tuple[Codes, 
     """Pool and currency wherever a pool of the whole account has equity in a currency other than its money."""
     if not regime.pool.in_usd:
         return None
-    equity = holdings.balance + holdings.by_currency(holdings.unrealised + holdings.option_value, market)
+    equity = holdings.balance + holdings.worths.both
     pool, column = np.nonzero(equity)
     currency = holdings.currencies[column]
     foreign = np.array([name != market.money for name in market.currencies])[currency]

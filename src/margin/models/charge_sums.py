@@ -13,8 +13,6 @@ from margin import kernels
 from margin.lines import Lines, Segments
 from margin.models.charges import (
     ALL,
-    LONG,
-    SHORT,
     PreparedCharge,
     PreparedDeltaConcentration,
     PreparedExpiryDelta,
@@ -107,22 +105,18 @@ class DeltaConcentrationSums:
     @classmethod
     def of(cls, charge: PreparedDeltaConcentration, lines: Lines, unit: Segments) -> DeltaConcentrationSums:
         """Add up the deltas."""
-
-        def total(coefficient: Array, side: int) -> float:
-            return float(kernels.line_sums(unit.start, lines.row, lines.quantity, coefficient, side)[0])
-
-        return cls(
-            charge=charge,
-            parameters=tuple(charge.parameters[:, int(unit.code[0])].tolist()),
-            longs=total(charge.options, LONG),
-            rest=total(charge.futures, ALL) + total(charge.options, SHORT),
-        )
+        linear, bought, sold = kernels.split_sums(
+            unit.start, lines.row, lines.quantity, charge.delta, charge.column, 3
+        )[:, 0].tolist()
+        return cls(charge, tuple(charge.parameters[:, int(unit.code[0])].tolist()), bought, linear + sold)
 
     def after(self, row: int, quantity: float, held: float) -> float:
         """The charge after a trade."""
-        option, future = float(self.charge.options[row]), float(self.charge.futures[row])
-        now = held + quantity
-        longs = self.longs + option * (max(now, 0.0) - max(held, 0.0))
-        rest = self.rest + future * quantity + option * (min(now, 0.0) - min(held, 0.0))
-        delta = abs(min(max(longs + rest, min(rest, 0.0)), max(rest, 0.0)))
-        return 0.0 if delta == 0 else float(beyond_threshold(delta, *self.parameters, least=min, most=max))
+        delta, now, longs, rest = float(self.charge.delta[row]), held + quantity, self.longs, self.rest
+        if self.charge.column[row, 0] == 0:
+            rest += delta * quantity
+        else:
+            longs += delta * (max(now, 0.0) - max(held, 0.0))
+            rest += delta * (min(now, 0.0) - min(held, 0.0))
+        size = abs(min(max(longs + rest, min(rest, 0.0)), max(rest, 0.0)))
+        return 0.0 if size == 0 else float(beyond_threshold(size, *self.parameters, least=min, most=max))

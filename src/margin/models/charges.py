@@ -227,8 +227,7 @@ class PreparedExpiryDelta:
 
     def __call__(self, lines: Lines, units: Segments, leaves: Segments) -> Array:
         """Absolute sums of the leaves, added up by unit."""
-        by_leaf = kernels.line_sums(leaves.start, lines.row, lines.quantity, self.coefficient, ALL)
-        return kernels.segment_sum(leaves.inside(units), np.abs(by_leaf))
+        return kernels.leaf_sums(units.start, leaves.start, lines.row, lines.quantity, self.coefficient, GROSS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,13 +258,14 @@ class DeltaConcentrationCharge:
 
     def prepare(self, sensitivities: Sensitivities) -> PreparedCharge:
         """Deltas of options and of the rest, and the parameters of the units."""
-        options = np.where(sensitivities.option, sensitivities.delta, 0.0)
-        futures = sensitivities.delta - options
+        delta = sensitivities.delta
+        column = np.zeros((len(delta), 2), dtype=np.int32)
+        column[sensitivities.option] = 1, 2
         threshold, increment, maximum = (
             sensitivities.parameter(p) for p in (self.threshold, self.increment, self.maximum)
         )
         beyond = np.column_stack((sensitivities.index, threshold[:-1], increment[:-1], maximum[:-1], sensitivities.per_usd))
-        return PreparedDeltaConcentration(options, futures, np.ascontiguousarray(beyond.T))
+        return PreparedDeltaConcentration(delta, column, np.ascontiguousarray(beyond.T))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -274,27 +274,30 @@ class PreparedDeltaConcentration:
 
     Attributes
     ----------
-    options, futures : ndarray of float64, shape (n_rows,)
-        Delta of one contract of each option, and of everything else.
+    delta : ndarray of float64, shape (n_rows,)
+        Of one contract.
+    column : ndarray of int32, shape (n_rows, 2)
+        Where a long and a short position of each row counts: 1 and 2 for options, 0 for everything else.
     parameters : ndarray of float64, shape (5, n_units)
         Index, threshold, increment, maximum, and pool currency per USD.
     """
 
-    options: Array
-    futures: Array
+    delta: Array
+    column: Codes
     parameters: Array
 
     def __call__(self, lines: Lines, units: Segments, leaves: Segments) -> Array:
         """The charge on the delta of each unit."""
-
-        def total(coefficient: Array, side: int) -> Array:
-            return kernels.line_sums(units.start, lines.row, lines.quantity, coefficient, side)
-
-        rest = total(self.futures, ALL) + total(self.options, SHORT)
-        together = total(self.options, LONG) + rest
-        delta = np.abs(np.clip(together, np.minimum(rest, 0.0), np.maximum(rest, 0.0)))
-        charge = beyond_threshold(delta, *self.parameters[:, units.code], least=np.minimum, most=np.maximum)
-        return np.where(delta == 0, 0.0, charge)
+        linear, bought, sold = kernels.split_sums(units.start, lines.row, lines.quantity, self.delta, self.column, 3)
+        rest = linear + sold
+        size = np.abs(np.minimum(np.maximum(bought + rest, np.minimum(rest, 0.0)), np.maximum(rest, 0.0)))
+        index, threshold = self.parameters[:2]
+        charge = np.zeros(len(units))
+        over = np.flatnonzero(~(kernels.products(units.code, size, index) <= threshold.take(units.code)) & (size != 0))
+        if len(over):  # few are
+            beyond = self.parameters[:, units.code[over]]
+            charge[over] = beyond_threshold(size[over], *beyond, least=np.minimum, most=np.maximum)
+        return charge
 
 
 def beyond_threshold(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin import kernels
-from margin.lines import Lines, Segments, pool_sums
+from margin.lines import Lines, Segments, numbered, pool_sums
 from margin.market import Market
 from margin.models.charges import ALL, Sensitivities
 from margin.rates import RateTable, RateTables
@@ -72,13 +72,13 @@ class BorrowCharge:
         """Margins of the pools' debts; the tables of a currency are asked for where somebody owes it."""
         owed = np.flatnonzero((lines.row >= len(market)) & (lines.quantity < 0))
         currency = lines.row[owed] - np.int32(len(market))
-        codes, table = np.unique(currency, return_inverse=True)
+        codes, table = numbered(currency, len(market.currencies))
         debt, worth = -lines.quantity[owed], market.usd[currency]
 
         def by_pool(tables: Callable[[str], RateTable]) -> Array:
             if not len(owed):
                 return np.zeros(lines.n_pools)
             packed = RateTables.of([tables(market.currencies[c]) for c in codes])
-            return pool_sums(lines.pool[owed], worth * packed.requirement(debt, table.astype(np.int32)), lines.n_pools)
+            return pool_sums(lines.pool[owed], worth * packed.requirement(debt, table), lines.n_pools)
 
         return BorrowMargin(by_pool(self.initial), by_pool(self.maintenance))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.lines import Lines, OrderLines, pool_sums
+from margin.lines import Lines, OrderLines, numbered, pool_sums
 from margin.market import Market
 from margin.models.requirement import Model, Prepared, Requirement
 from margin.rates import RateTable, RateTables
@@ -38,12 +38,12 @@ class LoanMargin:
         loans = lines.loans
         if loans is None or not len(loans.pool):
             return np.zeros(lines.n_pools), np.zeros(lines.n_pools)
-        codes, table = np.unique(loans.currency, return_inverse=True)
+        codes, table = numbered(loans.currency, len(market.currencies))
         worth = loans.amount * market.usd[loans.currency]
 
         def by_pool(tables: Callable[[str], RateTable]) -> Array:
             packed = RateTables.of([tables(market.currencies[c]) for c in codes])
-            return pool_sums(loans.pool, packed.requirement(worth, table.astype(np.int32)), lines.n_pools)
+            return pool_sums(loans.pool, packed.requirement(worth, table), lines.n_pools)
 
         return by_pool(self.initial), by_pool(self.maintenance)
 

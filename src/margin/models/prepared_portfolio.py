@@ -172,8 +172,10 @@ class PreparedPortfolio:
 
     def _inside(self, lines: Lines) -> Lines:
         """The lines that stand in a unit."""
-        inside = self.unit[lines.row] >= 0
-        return lines if inside.all() else lines.take(inside)
+        outside = self.unit[len(self.market) :] < 0  # instruments in use stand in a unit
+        if not (outside & self.shocked_currencies).any():
+            return lines
+        return lines.take(np.flatnonzero(self.unit[lines.row] >= 0))
 
     def risk(self, lines: Lines) -> Risk:
         """Amounts of the units of all pools."""

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from margin import kernels
 from margin.lines import Lines, OrderLines
 from margin.market import Market
 
@@ -37,6 +38,12 @@ class UnitResults:
     worst_loss: Array
     scenario: Codes
     charges: Mapping[str, Array]
+
+    def worst(self, n_pools: int) -> NDArray[np.int64]:
+        """The entry of each pool with the largest loss, the first of equals; pools that nothing can happen to have none."""
+        at = kernels.peaks(self.pool, self.worst_loss, n_pools)
+        at = at[at >= 0]
+        return at[self.worst_loss[at] > 0]
 
     def take(self, order: NDArray[np.int64]) -> UnitResults:
         """Some of the entries, or all in another order."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from margin import kernels
 from margin.by_name import ByName
 from margin.errors import ParameterError
-from margin.lines import Lines, Segments
-from margin.models.charges import ALL, GROSS, PreparedCharge, Sensitivities
+from margin.lines import Lines, Segments, numbered
+from margin.models.charges import ALL, GROSS, LONG, SHORT, PreparedCharge, Sensitivities
 from margin.models.scenarios import Scenarios
 from margin.models.shocks import VolShock
 from margin.models.valuation import Rows, Valuation, option_pnl, pnl_table
@@ -160,12 +160,13 @@ class TermStructureCharge:
         weighted[options] = market.contract_size[options] * vega * per_coin * np.interp(days, self.tenors, self.move)
 
         def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
-            by_leaf = kernels.line_sums(leaves.start, lines.row, lines.quantity, weighted, ALL)
-            inside = leaves.inside(units)
-            up, down = (kernels.segment_sum(inside, np.maximum(sign * by_leaf, 0.0)) for sign in (1, -1))
+            def total(side: int) -> Array:
+                return np.abs(kernels.leaf_sums(units.start, leaves.start, lines.row, lines.quantity, weighted, side))
+
+            up, down = total(LONG), total(SHORT)
             opposed = np.minimum(up, down)
             share = np.zeros(len(s.units))
-            for code in np.unique(units.code[opposed > 0]):  # asked for only where it matters
+            for code in numbered(units.code[opposed > 0], len(s.units))[0]:  # asked for only where it matters
                 share[code] = self.share.of(s.units[code])
             return share[units.code] * opposed
 

@@ -137,7 +137,7 @@ class Collateral:
         """
         haircut = self.initial_haircut if initial and self.initial_haircut is not None else self.haircut
         tiers = self.initial_tiers if initial and self.initial_tiers is not None else self.tiers
-        counted = amount.copy()
+        counted = amount.copy(order="K")
         for c in np.flatnonzero((amount > 0).any(axis=0)):
             column, name = amount[:, c], currencies[int(c)]
             positive = np.maximum(column, 0.0)

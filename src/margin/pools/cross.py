@@ -45,13 +45,12 @@ class CrossPool:
 
     def value(self, holdings: Holdings, partition: Partition, market: Market, collateral: Collateral) -> PoolValue:
         """Sum over currencies of discounted equity, in the pool's money."""
-        unrealised = holdings.by_currency(holdings.unrealised, market)
-        option_value = holdings.by_currency(holdings.option_value, market)
+        unrealised, option_value, _ = holdings.worths
         worth = market.usd[holdings.currencies]
-        maintenance = self._collateral(holdings, market, collateral, unrealised, initial=False)
+        maintenance = self._collateral(holdings, market, collateral, initial=False)
         initial = maintenance
         if collateral.initial_differs:
-            initial = self._collateral(holdings, market, collateral, unrealised, initial=True)
+            initial = self._collateral(holdings, market, collateral, initial=True)
         return PoolValue(
             equity=_sum(holdings.balance + unrealised + option_value, worth),
             initial_collateral=initial,
@@ -66,9 +65,7 @@ class CrossPool:
         names = [market.currencies[c] for c in holdings.currencies]
         return worth if collateral.priced_in == "money" else _at_usd_price(worth, names, market)
 
-    def _collateral(
-        self, holdings: Holdings, market: Market, collateral: Collateral, unrealised: Array, *, initial: bool
-    ) -> Array:
+    def _collateral(self, holdings: Holdings, market: Market, collateral: Collateral, *, initial: bool) -> Array:
         """Discounted equity of all currencies, less what open spot orders would lose of it, shape (n_accounts,)."""
         names = [market.currencies[c] for c in holdings.currencies]
         worth, priced = market.usd[holdings.currencies], self.prices(holdings, market, collateral)
@@ -76,7 +73,7 @@ class CrossPool:
         def worth_of(amount: Array, account: NDArray[np.int32]) -> Array:
             return _sum(collateral.discounted(holdings.as_collateral(amount, account), names, worth, initial=initial), priced)
 
-        equity = counted_equity(holdings, market, collateral)
+        equity, unrealised = counted_equity(holdings, collateral), holdings.worths.unrealised
         every = np.arange(holdings.n_accounts, dtype=np.int32)
         first, *alone = (worth_of(part, every) for part in _parts(equity, unrealised, holdings.loan, collateral))
         total = sum(alone, first)
@@ -85,10 +82,9 @@ class CrossPool:
         return total
 
 
-def counted_equity(holdings: Holdings, market: Market, collateral: Collateral) -> Array:
+def counted_equity(holdings: Holdings, collateral: Collateral) -> Array:
     """Equity of each account and currency as far as it is collateral, before haircuts, shape (n_accounts, k)."""
-    counted = holdings.unrealised + collateral.counted_options(holdings.option_value)
-    return holdings.balance + holdings.by_currency(counted, market)
+    return holdings.balance + holdings.counted_worth(collateral)
 
 
 def _parts(counted: Array, unrealised: Array, loan: Array | None, collateral: Collateral) -> list[Array]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from functools import cached_property
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from margin import kernels
 from margin.market import SPOT, Market
 from margin.pools.collateral import Collateral
 
@@ -19,7 +21,15 @@ MONEY = -1
 """Currency code of amounts in the money that a whole account counts in."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+class Worths(NamedTuple):
+    """Figures of positions added up by account and settlement currency, each of shape (n_accounts, k)."""
+
+    unrealised: Array
+    option_value: Array
+    both: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Holdings:
     """Positions, orders and balances of consecutive accounts, valued at the mark.
 
@@ -41,6 +51,8 @@ class Holdings:
         Codes of the currencies that accounts hold or settle in; one column each in what follows.
     column : ndarray of int32, shape (n_currencies,)
         Column of each currency of the market, -1 where it has none.
+    settled : ndarray of int32, shape (n_rows,)
+        Column of the settlement currency of each instrument of the market.
     balance : ndarray of float64, shape (n_accounts, k)
         Less what is borrowed.
     loan : ndarray of float64, shape (n_accounts, k), or None
@@ -66,6 +78,7 @@ class Holdings:
     order_price: Array
     currencies: Codes
     column: Codes
+    settled: Codes
     balance: Array
     loan: Array | None
     has_balance: Flags
@@ -96,16 +109,24 @@ class Holdings:
             order_price=self.order_price[orders],
         )
 
-    def by_currency(self, values: Array, market: Market) -> Array:
-        """Sum of a figure of positions by account and settlement currency, shape (n_accounts, k)."""
-        k = len(self.currencies)
-        cell = self.account.astype(np.int64) * k + self.column[market.settlement][self.row]
-        sums: Array = np.bincount(cell, weights=values, minlength=self.n_accounts * k).astype(np.float64, copy=False)
-        return sums.reshape(self.n_accounts, k)
+    def by_currency(self, *values: Array) -> tuple[Array, ...]:
+        """Sums of figures of positions by account and settlement currency, each of shape (n_accounts, k)."""
+        return kernels.cell_sums(self.account, self.row, self.settled, values, self.n_accounts, len(self.currencies))
+
+    @cached_property
+    def worths(self) -> Worths:
+        """What all positions are worth, added up once for everyone who asks."""
+        return Worths(*self.by_currency(self.unrealised, self.option_value, self.unrealised + self.option_value))
+
+    def counted_worth(self, collateral: Collateral) -> Array:
+        """What of it is collateral, by account and settlement currency, shape (n_accounts, k)."""
+        if collateral.counts_option_value == "short":
+            return self.by_currency(self.unrealised + collateral.counted_options(self.option_value))[0]
+        return self.worths.both if collateral.counts_option_value else self.worths.unrealised
 
     def uses_currency(self, market: Market) -> Flags:
         """Which accounts have a balance, a position or an order in which currency, shape (n_accounts, k)."""
-        column = self.column[market.settlement]
+        column = self.settled
         used = self.has_balance.copy()
         used[self.account, column[self.row]] = True
         used[self.order_account, column[self.order_row]] = True

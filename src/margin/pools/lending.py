@@ -101,11 +101,7 @@ class LendingPool:
         cell = partition.account, holdings.column[partition.currency]
         balance, unrealised, option_value = (
             np.pad(amount, ((0, 0), (0, 1)))[cell]
-            for amount in (
-                holdings.balance,
-                holdings.by_currency(holdings.unrealised, market),
-                holdings.by_currency(holdings.option_value, market),
-            )
+            for amount in (holdings.balance, holdings.worths.unrealised, holdings.worths.option_value)
         )
         settled = balance + unrealised
         equity = settled + option_value

@@ -25,7 +25,7 @@ class SegregatedPool:
         used = holdings.uses_currency(market)
         account, column = (a.astype(np.int32) for a in np.nonzero(used))
         currency = holdings.currencies[column]
-        of_instrument = holdings.column[market.settlement]
+        of_instrument = holdings.settled
         number = np.full(used.shape, -1, dtype=np.int32)
         number[used] = np.arange(len(account), dtype=np.int32)
         return Partition(
@@ -39,11 +39,10 @@ class SegregatedPool:
     def value(self, holdings: Holdings, partition: Partition, market: Market, collateral: Collateral) -> PoolValue:
         """Balance, unrealised P&L and option value of each (account, currency), in that currency."""
         cell = partition.account, holdings.column[partition.currency]
-        unrealised = holdings.by_currency(holdings.unrealised, market)[cell]
-        option_value = holdings.by_currency(holdings.option_value, market)[cell]
+        unrealised, option_value = holdings.worths.unrealised[cell], holdings.worths.option_value[cell]
         settled = holdings.balance[cell] + unrealised
         equity = settled + option_value
-        counted = settled + holdings.by_currency(collateral.counted_options(holdings.option_value), market)[cell]
+        counted = settled + holdings.by_currency(collateral.counted_options(holdings.option_value))[0][cell]
         if collateral.spot_orders == "reserved":
             counted = counted - spot_payments(holdings, market)[cell]
         return PoolValue(equity, counted, counted, unrealised, option_value)

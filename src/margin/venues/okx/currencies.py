@@ -35,10 +35,10 @@ def currency_figures(regime: Regime, book: Book, market: Market) -> dict[str, An
         raise ValueError(f"{regime.name} does not discount: its pools hold one currency each")
     encoded = regime.encode(book, market)
     n = len(book.accounts)
-    everything = encoded.holdings(encoded.positions_of(0, n), encoded.orders_of(0, n), 0, n)
+    everything = encoded.holdings(0, n)
     alone = isolated_positions(everything)
     holdings = everything.only(~alone, np.ones(len(everything.order_row), dtype=np.bool_))
-    equity = counted_equity(holdings, encoded.market, regime.collateral)
+    equity = counted_equity(holdings, regime.collateral)
     names = [encoded.market.currencies[c] for c in holdings.currencies]
     counted = holdings.as_collateral(equity, np.arange(n, dtype=np.int32))
     kept = regime.collateral.discounted(counted, names, encoded.market.usd[holdings.currencies])
