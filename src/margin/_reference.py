@@ -23,7 +23,7 @@ from margin._checks import (
     check_start,
     dtypes,
 )
-from margin._reference_scenarios import accumulate, fold, segments, stress, stress_folded, tail
+from margin._reference_scenarios import accumulate, fold, segments, stress, stress_folded, stress_structured, tail
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -49,6 +49,7 @@ __all__ = [
     "segment_sum",
     "stress",
     "stress_folded",
+    "stress_structured",
     "tail",
     "tiers",
 ]

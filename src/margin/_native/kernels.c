@@ -1,6 +1,7 @@
 /* Compiled once per instruction set; KERNEL_ISA is base, v3 or v4. */
 #include "black76.h"
 #include "scenarios.h"
+#include "structure.h"
 #include "tail.h"
 
 #define JOIN(a, b) a##b
@@ -9,4 +10,5 @@
 #define NAME(isa) QUOTE(isa)
 
 extern const margin_kernels TABLE(KERNEL_ISA);
-const margin_kernels TABLE(KERNEL_ISA) = {NAME(KERNEL_ISA), black76, black76_grid, combine, fold, lowest, combine_lowest, tail};
+const margin_kernels TABLE(KERNEL_ISA) = {NAME(KERNEL_ISA), black76, black76_grid, combine, fold, lowest,
+                                          stress, stress_structured, tail};
