@@ -39,7 +39,7 @@ from margin._reference_lines import (
     segment_sum,
     split_sums,
 )
-from margin._reference_scenarios import accumulate, fold, stress, stress_folded, tail
+from margin._reference_scenarios import accumulate, fold, stress, stress_folded, stress_structured, tail
 from margin._reference_what_if import stress_after
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ __all__ = [
     "stress",
     "stress_after",
     "stress_folded",
+    "stress_structured",
     "tail",
     "take_bytes",
     "tiers",
