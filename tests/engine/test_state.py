@@ -223,6 +223,11 @@ class TestQuestions:
         paths = {name: account.what_if(name, 1.0).path for name in world.names.tolist()}
         assert {paths[name] for name in paths if name[-2:] in ("-C", "-P")} == {"general"}
 
+    def test_legs_that_do_not_net_are_answered_by_the_whole_account(self, cross):
+        held = {"account": ["a"] * 2, "instrument": ["BTC-PERPETUAL"] * 2, "quantity": [100.0, -40.0], "side": ["long", "short"]}
+        book = Book.of(positions=held, balances={"account": ["a"], "currency": ["BTC"], "amount": [1.0]})
+        assert Engine(cross.regime, book, cross.market).account("a").path == "general"
+
     def test_a_position_that_stands_alone_is_answered_by_the_whole_account(self, world_of):
         world = world_of("split")
         names = ["BTC-PERPETUAL", "ETH-PERPETUAL"]

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine import worlds
-from margin import Engine
+from margin import Book, Engine
 from margin.analysis.what_if import what_if
 from margin.contracts import option_value, value_per_contract
 from margin.models.prepared_portfolio import rounded_number
@@ -84,6 +84,25 @@ def test_equals_the_analysis(world_of, name, seed):
             assert field == pytest.approx(value, rel=0, abs=atol)
         if min(abs(effect.available), abs(effect.excess)) > atol:
             assert effect.status == wanted.columns()["status_after"][i]
+
+
+@pytest.mark.parametrize("mode", ["cross_portfolio", "segregated_portfolio"])
+@pytest.mark.parametrize("quantity", [200.0, -300.0, -900.0, -3000.0])
+def test_long_options_against_a_large_short(world_of, mode, quantity):
+    """Delta beyond the threshold, reduced by calls that are bought, sold in part, sold out and sold short."""
+    world = world_of(f"deribit {mode}")
+    call = "BTC-27MAR26-70000-C"
+    held = {"account": ["a"] * 2, "instrument": ["BTC-PERPETUAL", call], "quantity": [-1e7, 500.0]}
+    book = Book.of(positions=held, balances={"account": ["a"], "currency": ["BTC"], "amount": [1e4]})
+    engine = Engine(world.regime, book, world.market)
+    assert engine.assessment.columns()["delta_shock"][0] > 0
+    for name, size in ((call, quantity), ("BTC-27MAR26-60000-P", quantity), ("BTC-PERPETUAL", 1e4 * quantity)):
+        found = engine.account("a").what_if(name, size)
+        found = engine.account("a").what_if(name, size) if found.path == "general" else found
+        wanted = what_if(world.regime, book, world.market, {"instrument": [name], "quantity": [size]}, account="a").after
+        assert found.path == "sums"
+        assert found.initial_after == pytest.approx(wanted.initial_margin[0], rel=1e-12)
+        assert found.maintenance_after == pytest.approx(wanted.maintenance_margin[0], rel=1e-12)
 
 
 @given(value=st.floats(-1e12, 1e12), decimals=st.sampled_from([None, 0, 2, 8]))

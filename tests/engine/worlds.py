@@ -98,12 +98,13 @@ NAMES = (
 
 
 def sizes(market: Market, rng: np.random.Generator, names: np.ndarray) -> np.ndarray:
-    """Contracts worth some thousand dollars, in round numbers, long and short."""
+    """Contracts worth some thousand dollars, now and then many millions, in round numbers, long and short."""
     row = {name: i for i, name in enumerate(market.instruments.to_list())}
     rows = np.array([row[name] for name in names], dtype=np.int64)
     future_in_quote = market.inverse[rows] & (market.kind[rows] != OPTION)
     worth = np.where(future_in_quote, market.contract_size[rows], market.contract_size[rows] * market.index_price[rows])
-    return np.round(rng.normal(0, 20_000, len(rows)) / worth, 2)
+    scale = rng.choice([20_000.0, 20_000.0, 50e6], len(rows))
+    return np.round(rng.normal(0, scale) / worth, 2)
 
 
 def book(world: World, rng: np.random.Generator, *, accounts: int, held: int = 6, entries: bool | None = None) -> Book:
