@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from margin import synthetic, venues
     from margin.assessment import Assessment
     from margin.book import Book
+    from margin.engine import Engine
     from margin.errors import DataError, MarginError, ParameterError
     from margin.ids import Ids
     from margin.io import Snapshot, read_snapshot, write_snapshot
@@ -25,6 +26,7 @@ __all__ = [
     "Book",
     "Config",
     "DataError",
+    "Engine",
     "Ids",
     "MarginError",
     "Market",
@@ -45,6 +47,7 @@ _HOME = {
     "Book": "book",
     "Config": "kernels",
     "DataError": "errors",
+    "Engine": "engine",
     "Ids": "ids",
     "MarginError": "errors",
     "Market": "market",

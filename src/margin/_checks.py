@@ -96,6 +96,29 @@ def check_scenarios(start: Int64, row: Int32, quantity: Float, table: Float, n_s
     check_lines(start, row, quantity, len(table))
 
 
+def check_stress(
+    start: Int64, unit: Int32, row: Int32, quantity: Float, table: Float, relief: Float, n_scenarios: int
+) -> None:
+    """Groups of lines, the table whose rows they add up, and what is added by unit."""
+    dtypes(unit=(unit, "i4", 1), relief=(relief, "f8", 2))
+    check_scenarios(start, row, quantity, table, n_scenarios)
+    check_length("unit", unit, len(start) - 1)
+    check_codes("unit", unit, len(relief))
+    if relief.shape[1] != table.shape[1]:
+        message = f"relief has {relief.shape[1]} columns; expected {table.shape[1]}, as many as table"
+        raise ValueError(message)
+
+
+def check_structure(coefficient: Float, pattern: Float, table: Float, relief: Float) -> None:
+    """Coefficients by row, patterns by unit and scenario."""
+    dtypes(coefficient=(coefficient, "f8", 1), pattern=(pattern, "f8", 2))
+    check_length("coefficient", coefficient, len(table))
+    check_length("pattern", pattern, len(relief))
+    if pattern.shape[1] != table.shape[1]:
+        message = f"pattern has {pattern.shape[1]} columns; expected {table.shape[1]}, as many as table"
+        raise ValueError(message)
+
+
 def check_signs(sign: Float) -> None:
     """Signs of options."""
     for position, value in enumerate(sign.tolist()):

@@ -191,6 +191,26 @@ def stress(
     relief: _Float,  # const double[:, ::1]
     n_scenarios: int,  # int64_t
 ) -> tuple[_Float, _Int32]: ...
+def stress_after(
+    total: _Float,  # const double[::1]
+    row: int,  # int64_t
+    quantity: float,  # double
+    table: _Float,  # const double[:, ::1]
+    relief: _Float,  # const double[:, ::1]
+    unit: int,  # int64_t
+    n_scenarios: int,  # int64_t
+) -> tuple[float, int]: ...
+def stress_structured(
+    start: _Int64,  # const int64_t[::1]
+    unit: _Int32,  # const int32_t[::1]
+    row: _Int32,  # const int32_t[::1]
+    quantity: _Float,  # const double[::1]
+    table: _Float,  # const double[:, ::1]
+    coefficient: _Float,  # const double[::1]
+    pattern: _Float,  # const double[:, ::1]
+    relief: _Float,  # const double[:, ::1]
+    n_scenarios: int,  # int64_t
+) -> tuple[_Float, _Int32]: ...
 def accumulate(
     start: _Int64,  # const int64_t[::1]
     row: _Int32,  # const int32_t[::1]

@@ -9,7 +9,7 @@ a) Public functions (`def`). Each checks dtypes and shapes, then the range of ev
    and a nan is carried through, never lost in a comparison.
 b) Loops over accounts, groups and lines (`cdef ... noexcept nogil`), plain Cython, in line order. They hold the aggregation.
    What turns identifiers into dense codes stands in `_identifiers.pxi`, what sorts lines and adds them up in `_lines.pxi`,
-   which are part of this file.
+   what one more line does to a stored sum in `_what_if.pxi`, which are part of this file.
 c) Micro-kernels in C (`_native/`): the innermost vector loops, compiled once per instruction set. One table of function
    pointers is chosen when the module is imported.
 
@@ -21,7 +21,8 @@ import os
 
 import numpy as np
 
-from margin._checks import check_columns, check_count, check_folds, check_length, dtypes, tail_mass
+from margin._aligned import aligned_table
+from margin._checks import check_columns, check_count, check_folds, check_length, check_structure, dtypes, tail_mass
 
 cimport cython
 from libc.math cimport fabs
@@ -51,15 +52,26 @@ cdef extern from "kernels.h":
             double *total,
         ) noexcept nogil
         double (*lowest)(int64_t n_scenarios, const double *profit, const double *relief, int32_t *scenario) noexcept nogil
-        double (*combine_lowest)(
-            int64_t n_lines, const int32_t *row, const double *quantity, const double *table, int64_t width,
-            int64_t n_scenarios, const double *relief, double *total, int32_t *scenario,
+        void (*stress)(
+            int64_t n_groups, const int64_t *start, const int32_t *unit, const int32_t *row, const double *quantity,
+            const double *table, int64_t width, int64_t n_scenarios, const double *relief, double *total, double *worst,
+            int32_t *scenario,
+        ) noexcept nogil
+        void (*stress_structured)(
+            int64_t n_groups, const int64_t *start, const int32_t *unit, const int32_t *row, const double *quantity,
+            const double *table, const double *coefficient, const double *pattern, const double *relief, int64_t width,
+            int64_t n_scenarios, void *lists, int64_t *keep, int32_t *which, double *total, double *worst,
+            int32_t *scenario,
         ) noexcept nogil
         void (*tail)(
             int64_t n_scenarios, const double *profit, const double *weight, double mass, double limit, double deviations,
             void *scratch, double *losses, int32_t *scenarios,
         ) noexcept nogil
         void (*sorted_places)(int64_t n, const int32_t *key, int32_t *place) noexcept nogil
+
+    enum:
+        CHUNK "MARGIN_CHUNK"
+        SHORTLIST_BYTES "MARGIN_SHORTLIST_BYTES"
 
     int margin_available(const margin_kernels **tables) noexcept nogil
 
@@ -159,6 +171,15 @@ cdef _check_scenarios(start, row, quantity, table, int64_t n_scenarios):
             f"table has {width} columns for {n_scenarios} scenarios; expected a multiple of 8, at least as many"
         )
     _check_lines(start, row, quantity, len(table))
+
+
+cdef _check_stress(start, unit, row, quantity, table, relief, int64_t n_scenarios):
+    dtypes(unit=(unit, "i4", 1), relief=(relief, "f8", 2))
+    _check_scenarios(start, row, quantity, table, n_scenarios)
+    check_length("unit", unit, len(start) - 1)
+    _check_codes("unit", unit, len(relief))
+    if relief.shape[1] != table.shape[1]:
+        raise ValueError(f"relief has {relief.shape[1]} columns; expected {table.shape[1]}, as many as table")
 
 
 cdef _check_signs(const double[::1] sign):
@@ -279,19 +300,22 @@ cdef inline void _combine(
     _chosen.combine(start[1] - start[0], row + start[0], quantity + start[0], table, width, total)
 
 
+def _padded(relief, n_scenarios):
+    """A copy of the relief whose padding is infinite, so that no padding is ever the lowest."""
+    copy = aligned_table(len(relief), relief.shape[1])
+    copy[:, :n_scenarios] = relief[:, :n_scenarios]
+    copy[:, n_scenarios:] = np.inf
+    return copy
+
+
 def stress(start, unit, row, quantity, table, relief, n_scenarios):  # IN x 6
     """Worst loss of each group over the scenarios (a loss is positive, never below 0), and the scenario that gives it.
 
     A group's P&L under scenario s is the sum of ``quantity * table[row, s]`` over its lines plus ``relief[unit, s]``.
     The scenario is the first with the lowest P&L, -1 for a group without lines.
     """
-    dtypes(unit=(unit, "i4", 1), relief=(relief, "f8", 2))
-    _check_scenarios(start, row, quantity, table, n_scenarios)
-    check_length("unit", unit, len(start) - 1)
-    _check_codes("unit", unit, len(relief))
-    if relief.shape[1] != table.shape[1]:
-        raise ValueError(f"relief has {relief.shape[1]} columns; expected {table.shape[1]}, as many as table")
-    cdef int64_t n = len(start) - 1, width = table.shape[1], count = n_scenarios, g
+    _check_stress(start, unit, row, quantity, table, relief, n_scenarios)
+    cdef int64_t n = len(start) - 1, width = table.shape[1], count = n_scenarios
     worsts, scenarios = np.zeros(n), np.full(n, -1, np.int32)
     if n == 0 or count == 0:
         return worsts, scenarios
@@ -300,21 +324,53 @@ def stress(start, unit, row, quantity, table, relief, n_scenarios):  # IN x 6
     cdef const int64_t[::1] bounds = start
     cdef const int32_t[::1] units = unit, rows = row
     cdef const double[::1] held = quantity
-    cdef const double[:, ::1] pnl = table, relieved = relief
-    total_array = np.empty(width)
-    cdef double[::1] total = total_array
+    cdef const double[:, ::1] pnl = table, relieved = _padded(relief, count)
+    cdef double[::1] total = np.empty(width)
     cdef double[::1] worst = worsts  # OUT
     cdef int32_t[::1] scenario = scenarios  # OUT
-    cdef double lowest
     with nogil:
-        for g in range(n):
-            lowest = _chosen.combine_lowest(
-                bounds[g + 1] - bounds[g], &rows[0] + bounds[g], &held[0] + bounds[g], &pnl[0, 0], width, count,
-                &relieved[units[g], 0], &total[0], &scenario[g],
+        _chosen.stress(
+            n, &bounds[0], &units[0], &rows[0], &held[0], &pnl[0, 0], width, count, &relieved[0, 0], &total[0], &worst[0],
+            &scenario[0],
+        )
+    return worsts, scenarios
+
+
+def stress_structured(start, unit, row, quantity, table, coefficient, pattern, relief, n_scenarios):  # IN x 8
+    """Worst loss and scenario of each group as in `stress`, where most rows are a coefficient times their unit's pattern.
+
+    A row whose coefficient is not 0 has the P&L ``coefficient[row] * pattern[unit, s]``; its table is not read. A group's P&L
+    is the sum of ``quantity * coefficient[row]`` over all its lines, times the pattern, plus ``quantity * table[row, s]`` of
+    the lines whose coefficient is 0, plus ``relief[unit, s]``.
+    """
+    _check_stress(start, unit, row, quantity, table, relief, n_scenarios)
+    check_structure(coefficient, pattern, table, relief)
+    cdef int64_t n = len(start) - 1, n_lines = len(row), width = table.shape[1], count = n_scenarios, chunk, g, most = 0
+    worsts, scenarios = np.zeros(n), np.full(n, -1, np.int32)
+    if n == 0 or count == 0:
+        return worsts, scenarios
+    if n_lines == 0:  # as in `stress`
+        row, quantity, table, coefficient = np.zeros(1, np.int32), np.zeros(1), np.zeros((1, width)), np.zeros(1)
+    cdef const int64_t[::1] bounds = start
+    cdef const int32_t[::1] units = unit, rows = row
+    cdef const double[::1] held = quantity, factor = coefficient
+    cdef const double[:, ::1] pnl = table, shared = pattern, relieved = _padded(relief, count)
+    for chunk in range((n + CHUNK - 1) // CHUNK):
+        g = CHUNK * chunk
+        most = max(most, bounds[min(g + CHUNK, n)] - bounds[g])
+    cdef uint8_t[:, ::1] lists = np.zeros((len(relief), SHORTLIST_BYTES), np.uint8)
+    cdef int64_t[::1] keep = np.empty(most + 1, np.int64)
+    cdef int32_t[::1] which = np.empty(most + 1, np.int32)
+    cdef double[::1] total = np.empty(width)
+    cdef double[::1] worst = worsts  # OUT
+    cdef int32_t[::1] scenario = scenarios  # OUT
+    with nogil:
+        for chunk in range((n + CHUNK - 1) // CHUNK):
+            g = CHUNK * chunk
+            _chosen.stress_structured(
+                min(CHUNK, n - g), &bounds[g], &units[g], &rows[0], &held[0], &pnl[0, 0], &factor[0], &shared[0, 0],
+                &relieved[0, 0], width, count, &lists[0, 0], &keep[0], &which[0], &total[0], &worst[g], &scenario[g],
             )
-            worst[g] = 0.0 if lowest >= 0 else -lowest
-            if bounds[g] == bounds[g + 1]:
-                scenario[g] = -1
     return worsts, scenarios
 
 
@@ -391,8 +447,8 @@ cdef _fold_groups(
 ):
     cdef int64_t width = values.shape[1], g, e, line, s
     cdef double base, lowest
-    scratch = np.zeros((3, width))
-    cdef double[::1] value = scratch[0], total = scratch[1], nothing = scratch[2]
+    scratch = np.zeros((2, width)), _padded(np.zeros((1, width)), count)
+    cdef double[::1] value = scratch[0][0], total = scratch[0][1], nothing = scratch[1][0]
     with nogil:
         for g in range(units.shape[0]):
             for s in range(width):
@@ -445,3 +501,6 @@ cdef _tails(
                 continue
             _combine(&start[g], &row[0], &quantity[0], &table[0, 0], width, &total[0])
             _chosen.tail(n_scenarios, &total[0], &weight[0], mass, limit, deviations, &heap[0], &losses[g, 0], &scenarios[g, 0])
+
+
+include "_what_if.pxi"

@@ -39,7 +39,8 @@ from margin._reference_lines import (
     segment_sum,
     split_sums,
 )
-from margin._reference_scenarios import accumulate, fold, stress, stress_folded, tail
+from margin._reference_scenarios import accumulate, fold, stress, stress_folded, stress_structured, tail
+from margin._reference_what_if import stress_after
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -74,7 +75,9 @@ __all__ = [
     "segment_sum",
     "split_sums",
     "stress",
+    "stress_after",
     "stress_folded",
+    "stress_structured",
     "tail",
     "take_bytes",
     "tiers",

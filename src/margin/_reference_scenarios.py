@@ -12,10 +12,10 @@ import numpy as np
 from margin._checks import (
     check_codes,
     check_folds,
-    check_length,
     check_scenarios,
     check_start,
-    dtypes,
+    check_stress,
+    check_structure,
     tail_mass,
 )
 
@@ -37,14 +37,46 @@ def stress(
     A group's P&L under scenario s is the sum of ``quantity * table[row, s]`` over its lines plus ``relief[unit, s]``.
     The scenario is the first with the lowest P&L, -1 for a group without lines.
     """
-    dtypes(unit=(unit, "i4", 1), relief=(relief, "f8", 2))
-    check_scenarios(start, row, quantity, table, n_scenarios)
-    check_length("unit", unit, len(start) - 1)
-    check_codes("unit", unit, len(relief))
-    if relief.shape[1] != table.shape[1]:
-        message = f"relief has {relief.shape[1]} columns; expected {table.shape[1]}, as many as table"
-        raise ValueError(message)
+    check_stress(start, unit, row, quantity, table, relief, n_scenarios)
     profit = accumulate(start, row, quantity, table, n_scenarios).tolist()
+    return _relieved(start, unit, profit, relief, n_scenarios)
+
+
+def stress_structured(
+    start: Int64,
+    unit: Int32,
+    row: Int32,
+    quantity: Float,
+    table: Float,
+    coefficient: Float,
+    pattern: Float,
+    relief: Float,
+    n_scenarios: int,
+) -> tuple[Float, Int32]:
+    """Worst loss and scenario of each group as in `stress`, where most rows are a coefficient times their unit's pattern.
+
+    A row whose coefficient is not 0 has the P&L ``coefficient[row] * pattern[unit, s]``; its table is not read. A group's P&L
+    is the sum of ``quantity * coefficient[row]`` over all its lines, times the pattern, plus ``quantity * table[row, s]`` of
+    the lines whose coefficient is 0, plus ``relief[unit, s]``.
+    """
+    check_stress(start, unit, row, quantity, table, relief, n_scenarios)
+    check_structure(coefficient, pattern, table, relief)
+    profit = []
+    for g, segment in enumerate(segments(start)):
+        factor = sum((float(quantity[line]) * float(coefficient[row[line]]) for line in segment), 0.0)
+        total = [factor * move for move in pattern[unit[g], :n_scenarios].tolist()]
+        for line in segment:
+            if coefficient[row[line]] == 0:
+                held = float(quantity[line])
+                total = [amount + held * value for amount, value in zip(total, table[row[line]].tolist(), strict=False)]
+        profit.append(total)
+    return _relieved(start, unit, profit, relief, n_scenarios)
+
+
+def _relieved(
+    start: Int64, unit: Int32, profit: Sequence[Sequence[float]], relief: Float, n_scenarios: int
+) -> tuple[Float, Int32]:
+    """Worst loss of each group and its scenario, relief added to its P&L."""
     worst, scenario = [], []
     for g, code in enumerate(unit.tolist()):
         amount, where = _worst([profit[g][s] + float(relief[code, s]) for s in range(n_scenarios)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,12 +210,10 @@ class Assessment:
     def status(self) -> NDArray[np.int8]:
         """Position in `STATUSES` of each row."""
         r = self.results
-        reached = r.maintenance >= r.maintenance_collateral
-        if self.regime.liquidates_at == "excess":
-            reached = r.maintenance > r.maintenance_collateral
-        liquidation = reached & ((r.maintenance > 0) | (r.maintenance_collateral < 0))
-        restricted = ~(r.initial <= r.initial_collateral)  # nan is not healthy
-        return np.where(liquidation, 2, np.where(restricted, 1, 0)).astype(np.int8)
+        status = statuses(
+            r.initial, r.maintenance, r.initial_collateral, r.maintenance_collateral, liquidates_at=self.regime.liquidates_at
+        )
+        return np.asarray(status, dtype=np.int8)
 
     def columns(self) -> dict[str, Any]:
         """Every figure as a column: numpy arrays, `Ids` and (where few names repeat) `Coded`, each of length ``len(self)``.
@@ -332,6 +330,21 @@ class Assessment:
     @property
     def _names(self) -> Names:
         return self.names or Names(self.market, self.prepared)
+
+
+def statuses(
+    initial: Array | float,
+    maintenance: Array | float,
+    initial_collateral: Array | float,
+    maintenance_collateral: Array | float,
+    *,
+    liquidates_at: Literal["equality", "excess"],
+) -> Any:
+    """Position in `STATUSES` of pools, or of one pool, by margins and what counts against them, as `Assessment` has it."""
+    reached = maintenance > maintenance_collateral if liquidates_at == "excess" else maintenance >= maintenance_collateral
+    liquidation = reached & ((maintenance > 0) | (maintenance_collateral < 0))
+    met = initial <= initial_collateral  # nan is not healthy
+    return 2 * liquidation + (1 - liquidation) * (1 - met)
 
 
 def pool_names(market: Market, name: Codes) -> Coded:

@@ -148,11 +148,10 @@ class Encoded:
         if in_usd:
             owned = book.balances
             there = owned.amount != 0 if owned.loan is None else (owned.amount != 0) | (owned.loan != 0)
-            held = np.unique(owned.currency[there])
-            used[n + self.currency_row[held]] = True
+            used[n + self.currency_row[owned.currency[there]]] = True
             used[n + market.settlement[self.held]] = True
             used[n + market.base[self.held[market.kind[self.held] == SPOT]]] = True
-            self._check_prices(used[n:])
+            self.check_prices(used[n:])
         return used
 
     def isolated_rows(self) -> NDArray[np.bool_]:
@@ -162,7 +161,8 @@ class Encoded:
             rows[self.instrument_row[held.instrument[~np.isnan(held.isolated_collateral)]]] = True
         return rows
 
-    def _check_prices(self, currencies: NDArray[np.bool_]) -> None:
+    def check_prices(self, currencies: NDArray[np.bool_]) -> None:
+        """Raise `DataError` if one of the currencies, flags by code, has no USD price."""
         for c in np.flatnonzero(currencies & np.isnan(self.market.usd)):
             raise DataError(
                 f"currency {self.market.currencies[c]!r} is held and has no USD price",

@@ -11,13 +11,10 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 import margin
+from margin._aligned import aligned_table
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from margin._core import (
         Numbering,
         accumulate,
@@ -44,7 +41,9 @@ if TYPE_CHECKING:
         segment_sum,
         split_sums,
         stress,
+        stress_after,
         stress_folded,
+        stress_structured,
         tail,
         take_bytes,
         tiers,
@@ -79,13 +78,14 @@ __all__ = [
     "segment_sum",
     "split_sums",
     "stress",
+    "stress_after",
     "stress_folded",
+    "stress_structured",
     "tail",
     "take_bytes",
     "tiers",
 ]
 
-_LANES = 8  # float64 in the widest vector register, and in a cache line
 _CHOICES = ("core", "python")
 
 
@@ -146,7 +146,9 @@ if not TYPE_CHECKING:
     segment_sum = _kernels.segment_sum
     split_sums = _kernels.split_sums
     stress = _kernels.stress
+    stress_after = _kernels.stress_after
     stress_folded = _kernels.stress_folded
+    stress_structured = _kernels.stress_structured
     tail = _kernels.tail
     take_bytes = _kernels.take_bytes
     tiers = _kernels.tiers
@@ -164,17 +166,3 @@ def config() -> Config:
     if _implementation == "python":
         return Config("python", "base", ("base",), margin.__version__)
     return Config("core", _kernels.isa(), _kernels.isas(), margin.__version__)
-
-
-def aligned_table(rows: int, n_scenarios: int) -> npt.NDArray[np.float64]:
-    """Zeros of shape (rows, n_scenarios rounded up to 8), the first one on a cache line: the table that `stress` reads.
-
-    Examples
-    --------
-    >>> aligned_table(2, 33).shape
-    (2, 40)
-    """
-    width = -(-n_scenarios // _LANES) * _LANES
-    raw = np.zeros(rows * width + _LANES)
-    shift = -raw.__array_interface__["data"][0] // raw.itemsize % _LANES
-    return raw[shift : shift + rows * width].reshape(rows, width)

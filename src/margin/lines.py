@@ -72,6 +72,8 @@ class Lines:
         isolated pools and the book gives entry prices.
     loans : Loans or None
         What pools of whole accounts have borrowed. None: nothing.
+    runs : (Segments, Segments) or None
+        Runs of the units and of the leaves of a model, where they are kept. None: they are to be found.
     """
 
     pool: Codes
@@ -83,13 +85,14 @@ class Lines:
     isolated: NDArray[np.bool_] | None = None
     entry_value: Array | None = None
     loans: Loans | None = None
+    runs: tuple[Segments, Segments] | None = None
 
     def __len__(self) -> int:
         return len(self.pool)
 
     def take(self, which: NDArray[Any]) -> Lines:
         """Some of the lines, of as many pools."""
-        taken: dict[str, Any] = {}
+        taken: dict[str, Any] = {"runs": None}
         for name in ("pool", "row", "quantity", "leg", "leverage", "entry_value"):
             column = getattr(self, name)
             taken[name] = None if column is None else column[which]

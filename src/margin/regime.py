@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ from margin.pools.cross import counted_equity
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
+S = TypeVar("S")
+T = TypeVar("T")
 
 BLOCK = 1 << 16
 """Most accounts in a block."""
@@ -137,7 +139,7 @@ class Regime:
 
         parts, names = [], Names(encoded.market, prepared)
         starts = range(0, len(book.accounts), block)
-        for first, part in zip(starts, _in_order(work, starts, threads), strict=True):
+        for first, part in zip(starts, in_order(work, starts, threads), strict=True):
             parts.append(part)
             if on_block is not None:
                 done = Assessment(self, encoded, prepared, part, {}, every_unit=units, names=names)
@@ -185,11 +187,22 @@ class Regime:
 
     def prepare(self, encoded: Encoded) -> Prepared:
         """Make the model ready for the market and the rows that the book uses."""
-        in_usd = self.pool.in_usd
-        used = encoded.used_rows(in_usd=in_usd)
+        return self.prepare_rows(encoded.market, encoded.used_rows(in_usd=self.pool.in_usd), encoded.isolated_rows())
+
+    def prepare_rows(self, market: Market, used: NDArray[np.bool_], isolated: NDArray[np.bool_]) -> Prepared:
+        """Make the model ready for a market, counted in the money of the pool.
+
+        Parameters
+        ----------
+        market : Market
+        used : ndarray of bool, shape (n_instruments + n_currencies,)
+            Rows that occur.
+        isolated : ndarray of bool, shape (n_instruments,)
+            Instruments that occur in isolated positions.
+        """
         if isinstance(self.model, SplitModel):
-            return self.model.prepare(encoded.market, in_usd=in_usd, used=used, isolated=encoded.isolated_rows())
-        return self.model.prepare(encoded.market, in_usd=in_usd, used=used)
+            return self.model.prepare(market, in_usd=self.pool.in_usd, used=used, isolated=isolated)
+        return self.model.prepare(market, in_usd=self.pool.in_usd, used=used)
 
     def group(
         self, encoded: Encoded, prepared: Prepared, first: int, last: int
@@ -204,7 +217,7 @@ class Regime:
         leverage = None if held.leverage is None else held.leverage[positions]
         leg = holdings.leg
         if prepared.shocked_currencies.any():
-            shocked = _shocked_collateral(_sharing(holdings, partition), prepared.shocked_currencies, market, self.collateral)
+            shocked = shocked_collateral(sharing(holdings, partition), prepared.shocked_currencies, market, self.collateral)
             pool, row = np.concatenate((pool, shocked[0])), np.concatenate((row, shocked[1]))
             quantity = np.concatenate((quantity, shocked[2]))
             more = len(shocked[0])
@@ -237,9 +250,21 @@ class Regime:
         return holdings, partition, lines, held_beside(order_lines, lines, partition.account)
 
     def _block(self, encoded: Encoded, prepared: Prepared, first: int, last: int) -> Results:
-        holdings, partition, lines, orders = self.group(encoded, prepared, first, last)
+        return self.margins(first, encoded.market, prepared, *self.group(encoded, prepared, first, last))
+
+    def margins(
+        self,
+        first: int,
+        market: Market,
+        prepared: Prepared,
+        holdings: Holdings,
+        partition: Partition,
+        lines: Lines,
+        orders: OrderLines,
+    ) -> Results:
+        """What the pools of accounts ``first ..`` are worth and require, from what `group` has grouped."""
         requirement = prepared.requirement(lines, orders)
-        value = self.pool.value(holdings, partition, encoded.market, self.collateral)
+        value = self.pool.value(holdings, partition, market, self.collateral)
         if self.borrowing is not None:
             requirement = self.borrowing.applied(requirement, value, partition)
         return Results.of(first, partition, value, requirement)
@@ -266,7 +291,7 @@ def accounts_per_block(encoded: Encoded) -> int:
     return max(1, min(BLOCK, CELLS // max(1, len(encoded.currencies)), ROWS * len(book.accounts) // rows))
 
 
-def _in_order(work: Callable[[int], Results], starts: range, threads: int) -> Iterator[Results]:
+def in_order(work: Callable[[S], T], starts: Sequence[S], threads: int) -> Iterator[T]:
     """Results of `work` in the order of `starts`, computed on several threads."""
     count = threads or len(os.sched_getaffinity(0))
     if count == 1 or len(starts) < 2:
@@ -276,7 +301,7 @@ def _in_order(work: Callable[[int], Results], starts: range, threads: int) -> It
         yield from executor.map(work, starts)
 
 
-def _sharing(holdings: Holdings, partition: Partition) -> Holdings:
+def sharing(holdings: Holdings, partition: Partition) -> Holdings:
     """Holdings without the positions that stand in pools of their own."""
     if partition.isolated is None:
         return holdings
@@ -295,7 +320,7 @@ def _entry_values(encoded: Encoded, positions: Rows, n_lines: int) -> Array | No
     return values
 
 
-def _shocked_collateral(
+def shocked_collateral(
     holdings: Holdings, shocked: NDArray[np.bool_], market: Market, collateral: Collateral
 ) -> tuple[Codes, Codes, Array]:
     """Equity of each shocked currency of each account as far as it is collateral, as lines: pool, row, amount.

@@ -117,6 +117,20 @@ def test_line_sums(data, held, side):
     both("line_sums", start, row, quantity, data.draw(floats(rows)), side)
 
 
+@given(data=st.data(), n_scenarios=st.integers(0, 45), quantity=anything)
+def test_stress_after(data, n_scenarios, quantity):
+    table, relief, total = (kernels.aligned_table(rows, n_scenarios) for rows in (4, 2, 1))
+    for array in (table, relief, total):
+        array[:, :n_scenarios] = data.draw(hn.arrays(np.float64, (len(array), n_scenarios), elements=anything))
+        array[:, n_scenarios:] = -1e300  # padding must never win
+    row, unit = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 1))
+    with np.errstate(all="ignore"):
+        arguments = total[0].copy(), row, quantity, table, relief, unit, n_scenarios
+        fast, slow = _core.stress_after(*arguments), twin.stress_after(*arguments)
+    assert fast == pytest.approx(slow, rel=0, abs=0, nan_ok=True)
+    assert [type(x) for x in fast] == [float, int]
+
+
 @given(data=st.data(), amount=hn.arrays(np.float64, st.integers(0, 30), elements=st.floats(0, 1e6)))
 def test_tiers(data, amount):
     sizes = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
@@ -202,6 +216,11 @@ HOSTILE = {
     "start beyond the lines": ("segment_sum", np.array([0, 5], I8), np.zeros(2)),
     "start falls": ("segment_sum", np.array([0, 2, 1], I8), np.zeros(2)),
     "row out of range": ("line_sums", GOOD_LINES[0], np.array([0, 3], I4), np.ones(2), np.zeros(3), 0),
+    "a row that is not there": ("stress_after", np.zeros(8), 2, 1.0, TABLE, TABLE, 0, 8),
+    "a unit that is not there": ("stress_after", np.zeros(8), 0, 1.0, TABLE, TABLE, -1, 8),
+    "a sum that is not padded": ("stress_after", np.zeros(7), 0, 1.0, TABLE, TABLE, 0, 7),
+    "relief of another width": ("stress_after", np.zeros(8), 0, 1.0, TABLE, np.zeros((1, 16)), 0, 8),
+    "more scenarios than a table has": ("stress_after", np.zeros(8), 0, 1.0, TABLE, TABLE, 0, 9),
     "unknown side": ("line_sums", *GOOD_LINES, np.zeros(3), 3),
     "row beyond the table": ("stress", GOOD_LINES[0], np.zeros(1, I4), np.array([0, 1], I4), np.ones(2), TABLE, TABLE, 8),
     "unit beyond the relief": ("stress", GOOD_LINES[0], np.ones(1, I4), *GOOD_LINES[1:], TABLE, TABLE, 8),

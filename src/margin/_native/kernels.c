@@ -2,6 +2,7 @@
 #include "black76.h"
 #include "places.h"
 #include "scenarios.h"
+#include "structure.h"
 #include "tail.h"
 
 #define JOIN(a, b) a##b
@@ -10,5 +11,6 @@
 #define NAME(isa) QUOTE(isa)
 
 extern const margin_kernels TABLE(KERNEL_ISA);
-const margin_kernels TABLE(KERNEL_ISA) = {NAME(KERNEL_ISA), black76, black76_grid, combine, fold, lowest, combine_lowest, tail,
+const margin_kernels TABLE(KERNEL_ISA) = {NAME(KERNEL_ISA), black76, black76_grid, combine, fold, lowest,
+                                          stress, stress_structured, tail,
                                           sorted_places};

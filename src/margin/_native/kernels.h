@@ -35,6 +35,8 @@ KERNEL_INLINE double margin_where(int condition, double value)
     kept.bits &= (uint64_t)0 - (uint64_t)(condition != 0);
     return kept.number;
 }
+#define MARGIN_CHUNK 512
+#define MARGIN_SHORTLIST_BYTES 384
 
 typedef struct {
     const char *isa;
@@ -58,12 +60,23 @@ typedef struct {
     void (*fold)(int64_t n_scenarios, const double *value, double base, double gain, double loss, const double *absolute,
                  double *total);
 
-    /* Lowest of profit[s] + relief[s] and the first s that has it; nan if there is one. */
+    /* Lowest of profit[s] + relief[s] and the first s that has it; nan if there is one. relief is infinite in the padding. */
     double (*lowest)(int64_t n_scenarios, const double *profit, const double *relief, int32_t *scenario);
 
-    /* The two in one, which keeps the sums in registers; total is scratch of the padded width. */
-    double (*combine_lowest)(int64_t n_lines, const int32_t *row, const double *quantity, const double *table, int64_t width,
-                             int64_t n_scenarios, const double *relief, double *total, int32_t *scenario);
+    /* Worst loss of each group of lines and its scenario, -1 if it has none. relief [unit] is infinite in the padding; total
+     * is scratch of the padded width. */
+    void (*stress)(int64_t n_groups, const int64_t *start, const int32_t *unit, const int32_t *row, const double *quantity,
+                   const double *table, int64_t width, int64_t n_scenarios, const double *relief, double *total,
+                   double *worst, int32_t *scenario);
+
+    /* The same of up to MARGIN_CHUNK groups, where a row whose coefficient is not 0 is the coefficient times pattern [unit].
+     * lists are MARGIN_SHORTLIST_BYTES for each unit, zeroed before the first call; keep and which hold an item for each line
+     * of these groups and one more. */
+    void (*stress_structured)(int64_t n_groups, const int64_t *start, const int32_t *unit, const int32_t *row,
+                              const double *quantity, const double *table, const double *coefficient,
+                              const double *pattern, const double *relief, int64_t width, int64_t n_scenarios,
+                              void *lists, int64_t *keep, int32_t *which, double *total, double *worst,
+                              int32_t *scenario);
 
     /* Value-at-risk, expected shortfall and worst loss of weighted scenarios, and the scenarios of the first and the last.
      * mass is the weight of the tail, limit the most weight that counts as inside it, deviations those of a normal loss there, a

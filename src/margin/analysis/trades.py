@@ -146,11 +146,19 @@ def _accounts(table: tables.Columns, book: Book, account: str | int | None) -> C
     return code
 
 
-def traded(variants: Variants, trades: Trades, market: Market) -> Variants:
+def traded(variants: Variants, trades: Trades, market: Market, *, settled: bool | None = None) -> Variants:
     """Variants after trades at their prices.
 
     A future or perpetual is a new row with the trade's price as its entry; where the book is settled to the mark, the gain
     against the mark is paid into the balance of the settlement currency. The price of an option is paid from there. No fees.
+
+    Parameters
+    ----------
+    variants : Variants
+    trades : Trades
+    market : Market
+    settled : bool, optional
+        Whether positions are settled to the mark; by default as `settled_to_mark` says of the variants.
     """
     known = variants.book.instruments
     wanted = market.instruments.take(np.unique(trades.row))
@@ -161,9 +169,7 @@ def traded(variants: Variants, trades: Trades, market: Market) -> Variants:
     if isolated is None and variants.book.positions.isolated_collateral is not None:
         isolated = _joins_isolated(variants, trades, code)
     option = is_option(market)[trades.row]
-    settled = variants.book.positions.entry_price is None
-    # A book without positions has no column of entries either; then the trades bring it.
-    settled = settled and len(variants.book.positions) > 0
+    settled = settled_to_mark(variants.book) if settled is None else settled
     added = Positions(
         account=trades.variant,
         instrument=code,
@@ -182,6 +188,11 @@ def traded(variants: Variants, trades: Trades, market: Market) -> Variants:
         paid = (cash != 0) & (market.settlement[trades.row] == c)
         out = out.with_balance(trades.variant[paid], market.currencies[int(c)], cash[paid])
     return out
+
+
+def settled_to_mark(book: Book) -> bool:
+    """Whether the positions of a book have no entry prices; of one without positions the first trade decides."""
+    return book.positions.entry_price is None and len(book.positions) > 0
 
 
 def _joins_isolated(variants: Variants, trades: Trades, code: Codes) -> Array:

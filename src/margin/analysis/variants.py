@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
 Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+ByAccount = Sequence[tuple[Rows, Rows]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,19 +41,29 @@ class Variants:
     balance: Rows
 
     @classmethod
-    def of(cls, book: Book, source: NDArray[Any]) -> Variants:
-        """Copy each account in `source` (codes), as often as it stands there."""
+    def of(cls, book: Book, source: NDArray[Any], *, by_account: ByAccount | None = None) -> Variants:
+        """Copy each account in `source` (codes), as often as it stands there.
+
+        Parameters
+        ----------
+        book : Book
+        source : ndarray of int
+        by_account : (offsets, order) of the rows of positions, orders and balances by account, optional
+            For whoever has them already.
+        """
         source = np.asarray(source, dtype=np.int32)
         n = len(book.accounts)
-        copied = [_copies(table.account, source, n) for table in (book.positions, book.orders, book.balances)]
+        if by_account is None:
+            by_account = tuple(kernels.group(rows.account, None, n) for rows in (book.positions, book.orders, book.balances))
+        copied = [_copies(start, order, source) for start, order in by_account]
         (position, p_account), (order, o_account), (balance, b_account) = copied
         copy = Book(
             accounts=Ids.of(np.arange(len(source), dtype=np.int64)),
             instruments=book.instruments,
             currencies=book.currencies,
-            positions=replace(_take(book.positions, position), account=p_account),
-            balances=replace(_take(book.balances, balance), account=b_account),
-            orders=replace(_take(book.orders, order), account=o_account),
+            positions=replace(take_rows(book.positions, position), account=p_account),
+            balances=replace(take_rows(book.balances, balance), account=b_account),
+            orders=replace(take_rows(book.orders, order), account=o_account),
         )
         return cls(copy, source, position, order, balance)
 
@@ -66,7 +77,7 @@ class Variants:
             if keep is not None:
                 at = np.flatnonzero(keep)
                 changed[rows] = getattr(self, rows)[at]
-                book = replace(book, **{name: _take(getattr(book, name), at)})
+                book = replace(book, **{name: take_rows(getattr(book, name), at)})
         return replace(self, book=book, **changed)
 
     def with_quantity(self, quantity: Array) -> Variants:
@@ -151,16 +162,15 @@ def _filled(blank: Mapping[str, Any], old: Any, added: Any) -> dict[str, Array]:
     return columns
 
 
-def _copies(account: Codes, source: Codes, n: int) -> tuple[Rows, Codes]:
+def _copies(start: Rows, order: Rows, source: Codes) -> tuple[Rows, Codes]:
     """Rows of each account in `source`, one account after the other, and the number of the copy that each row belongs to."""
-    start, order = kernels.group(account, None, n)
     count = start[source + 1] - start[source]
     copy = np.repeat(np.arange(len(source), dtype=np.int32), count)
     inside = np.arange(len(copy)) - np.repeat(np.cumsum(count) - count, count)
     return order[start[source][copy] + inside], copy
 
 
-def _take(rows: Any, at: Rows) -> Any:
+def take_rows(rows: Any, at: Rows) -> Any:
     """Some rows of positions, balances or orders, their accounts as they are."""
     values = {name: getattr(rows, name) for name in type(rows).__slots__}
     return type(rows)(**{name: None if value is None else value[at] for name, value in values.items()})

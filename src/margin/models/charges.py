@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,12 +210,24 @@ class ExpiryDeltaCharge:
         rate = np.maximum(s.parameter(self.minimum)[s.unit], np.expm1(exponent) if self.growth == "compound" else exponent)
         charged = (s.delta != 0) & (self.options | ~s.option)
         worth = s.value if self.priced_at == "index" else s.at_mark
-        coefficient = np.where(charged, s.delta * worth * rate, 0.0)
+        return PreparedExpiryDelta(np.where(charged, s.delta * worth * rate, 0.0))
 
-        def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
-            return kernels.leaf_sums(units.start, leaves.start, lines.row, lines.quantity, coefficient, GROSS)
 
-        return amount
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedExpiryDelta:
+    """`ExpiryDeltaCharge` for one market.
+
+    Attributes
+    ----------
+    coefficient : ndarray of float64, shape (n_rows,)
+        Rate times worth of the delta of one contract.
+    """
+
+    coefficient: Array
+
+    def __call__(self, lines: Lines, units: Segments, leaves: Segments) -> Array:
+        """Absolute sums of the leaves, added up by unit."""
+        return kernels.leaf_sums(units.start, leaves.start, lines.row, lines.quantity, self.coefficient, GROSS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,21 +264,49 @@ class DeltaConcentrationCharge:
         threshold, increment, maximum = (
             sensitivities.parameter(p) for p in (self.threshold, self.increment, self.maximum)
         )
-        index, per_usd = sensitivities.index, sensitivities.per_usd
+        beyond = np.column_stack((sensitivities.index, threshold[:-1], increment[:-1], maximum[:-1], sensitivities.per_usd))
+        return PreparedDeltaConcentration(delta, column, np.ascontiguousarray(beyond.T))
 
-        def amount(lines: Lines, units: Segments, leaves: Segments) -> Array:
-            linear, bought, sold = kernels.split_sums(units.start, lines.row, lines.quantity, delta, column, 3)
-            rest = linear + sold
-            size = np.abs(np.minimum(np.maximum(bought + rest, np.minimum(rest, 0.0)), np.maximum(rest, 0.0)))
-            worth = kernels.products(units.code, size, index)
-            charge = np.zeros(len(units))
-            over = np.flatnonzero(~(worth <= threshold.take(units.code)) & (size != 0))  # few are
-            size, worth, code = size[over], worth[over], units.code[over]
-            excess = np.maximum(worth - threshold[code], 0.0) * increment[code] * size
-            charge[over] = np.minimum(excess, maximum[code] * worth) * per_usd[code]
-            return charge
 
-        return amount
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedDeltaConcentration:
+    """`DeltaConcentrationCharge` for one market.
+
+    Attributes
+    ----------
+    delta : ndarray of float64, shape (n_rows,)
+        Of one contract.
+    column : ndarray of int32, shape (n_rows, 2)
+        Where a long and a short position of each row counts: 1 and 2 for options, 0 for everything else.
+    parameters : ndarray of float64, shape (5, n_units)
+        Index, threshold, increment, maximum, and pool currency per USD.
+    """
+
+    delta: Array
+    column: Codes
+    parameters: Array
+
+    def __call__(self, lines: Lines, units: Segments, leaves: Segments) -> Array:
+        """The charge on the delta of each unit."""
+        linear, bought, sold = kernels.split_sums(units.start, lines.row, lines.quantity, self.delta, self.column, 3)
+        rest = linear + sold
+        size = np.abs(np.minimum(np.maximum(bought + rest, np.minimum(rest, 0.0)), np.maximum(rest, 0.0)))
+        index, threshold = self.parameters[:2]
+        charge = np.zeros(len(units))
+        over = np.flatnonzero(~(kernels.products(units.code, size, index) <= threshold.take(units.code)) & (size != 0))
+        if len(over):  # few are
+            beyond = self.parameters[:, units.code[over]]
+            charge[over] = beyond_threshold(size[over], *beyond, least=np.minimum, most=np.maximum)
+        return charge
+
+
+def beyond_threshold(
+    delta: Any, index: Any, threshold: Any, increment: Any, maximum: Any, per_usd: Any, *, least: Any, most: Any
+) -> Any:
+    """The formula of `DeltaConcentrationCharge` for a delta >= 0; `least` and `most` are those of arrays or of numbers."""
+    worth = delta * index
+    excess = most(worth - threshold, 0.0) * increment * delta
+    return least(excess, maximum * worth) * per_usd
 
 
 @dataclass(frozen=True, slots=True)

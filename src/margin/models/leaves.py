@@ -31,4 +31,9 @@ def strike_leaves(market: Market, leaf: Codes) -> Codes:
 
 
 def _numbered(keys: NDArray[np.int64]) -> Codes:
-    return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int32)
+    """Number of each row's keys among the distinct ones, ascending by the first key, then the next."""
+    order = np.lexsort(keys.T[::-1])
+    new = (keys[order][1:] != keys[order][:-1]).any(axis=1)
+    code = np.zeros(len(keys), dtype=np.int32)
+    code[order[1:]] = np.cumsum(new)
+    return code

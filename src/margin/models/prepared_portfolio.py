@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -105,20 +106,20 @@ class PreparedPortfolio:
     def requirement(self, lines: Lines, orders: OrderLines) -> Requirement:
         """Worst losses and charges of all units, margins of all pools."""
         n = lines.n_pools
-        risk = self._risk(lines)
+        risk = self.risk(lines)
         summed = {name: pool_sums(risk.units.pool, amount, n) for name, amount in risk.parts.items()}
         components = {name: self.initial[name] * amount for name, amount in summed.items()}
         maintenance = sum((self.maintenance[name] * amount for name, amount in summed.items()), np.zeros(n))
         of_orders = {} if self.orders is None else self.orders(orders, n)
         if self.order_sets:
-            of_orders[OPEN_ORDERS] = self._order_sets(lines, orders, risk)
+            of_orders[OPEN_ORDERS] = self.order_sets_of(lines, orders, risk)
         if self.borrow is not None:
             debts = self.borrow.margin(lines, self.market)
             components[self.borrow.name] = debts.initial
             maintenance = maintenance + debts.maintenance
         initial = sum((components | of_orders).values(), np.zeros(n))
         return Requirement(
-            initial=_rounded(initial, self.initial_decimals),
+            initial=self.rounded(initial),
             maintenance=maintenance,
             components=components | of_orders,
             units=UnitResults(
@@ -128,7 +129,7 @@ class PreparedPortfolio:
                 risk.scenario,
                 _without(risk.parts, WORST_LOSS)
                 | risk.shown
-                | {INITIAL: self._initial(risk), MAINTENANCE: _weighted(risk, self.maintenance)},
+                | {INITIAL: self.initial_of(risk), MAINTENANCE: self.maintenance_of(risk)},
             ),
         )
 
@@ -138,7 +139,7 @@ class PreparedPortfolio:
         Where a competing charge is the worst loss it belongs to no line. The lines' losses and the other parts add up to the
         units' worst losses.
         """
-        risk = self._risk(lines)
+        risk = self.risk(lines)
         placed = np.flatnonzero(self.unit[lines.row] >= 0)
         loss = np.zeros(len(lines))
         rest = dict.fromkeys(("dampening", "gains not counted", "rounding", *self.competing), 0.0)
@@ -162,13 +163,12 @@ class PreparedPortfolio:
 
     def vectors(self, lines: Lines) -> tuple[UnitVectors, ...]:
         """Scenario vectors of each unit of one pool."""
-        return self.stress.vectors(self._placed(lines)[0], self.unit, self.leaf, self.gains)
-
-    def _placed(self, lines: Lines) -> tuple[Lines, Segments]:
-        """The lines that stand in a unit, coin as far as it takes part, and the runs of each unit."""
         lines = self._inside(lines)
-        units = segments(lines, self.unit)
-        return (hedging_part(lines, units, self.sensitivities) if self.hedging_only else lines), units
+        return self.stress.vectors(self._hedging(lines, segments(lines, self.unit)), self.unit, self.leaf, self.gains)
+
+    def _hedging(self, lines: Lines, units: Segments) -> Lines:
+        """Coin as far as it takes part."""
+        return hedging_part(lines, units, self.sensitivities) if self.hedging_only else lines
 
     def _inside(self, lines: Lines) -> Lines:
         """The lines that stand in a unit."""
@@ -177,9 +177,18 @@ class PreparedPortfolio:
             return lines
         return lines.take(np.flatnonzero(self.unit[lines.row] >= 0))
 
-    def _risk(self, lines: Lines) -> Risk:
-        lines, units = self._placed(lines)
-        leaves = segments(lines, self.leaf)
+    def risk(self, lines: Lines) -> Risk:
+        """Amounts of the units of all pools."""
+        lines = self._inside(lines)
+        return self.amounts(lines, *(lines.runs or self.runs(lines)))
+
+    def runs(self, lines: Lines) -> tuple[Segments, Segments]:
+        """Runs of each unit and each leaf."""
+        return segments(lines, self.unit), segments(lines, self.leaf)
+
+    def amounts(self, lines: Lines, units: Segments, leaves: Segments) -> Risk:
+        """The same from lines that all stand in a unit, and the runs of each unit and leaf."""
+        lines = self._hedging(lines, units)
         worst, scenario = self.stress.worst(lines, units, leaves)
         by_scenarios = worst = _rounded(worst, self.worst_decimals)
         rivals = {name: amount(lines, units, leaves) for name, amount in self.competing.items()}
@@ -196,14 +205,14 @@ class PreparedPortfolio:
             parts[EXCESS_OF + name] = np.maximum(shown[name] - sum(parts.values(), np.zeros(len(units))), 0.0)
         return Risk(lines, units, leaves, worst, scenario, shown, parts)
 
-    def _order_sets(self, lines: Lines, orders: OrderLines, positions: Risk) -> Array:
+    def order_sets_of(self, lines: Lines, orders: OrderLines, positions: Risk) -> Array:
         """By how much initial margins of units rise when all buy orders, or all sell orders, are filled: the larger, at least 0.
 
         Each unit takes its worst case of the three; pools get the sum. Only units with orders of a side are looked at again.
         """
         if not len(orders):
             return np.zeros(lines.n_pools)
-        before = _ByUnit(positions.units, self._initial(positions))
+        before = _ByUnit(positions.units, self.initial_of(positions))
         inside = self._inside(lines)
         buys, sells = (self._rise(inside, orders, quantity, before) for quantity in (orders.buy, -orders.sell))
         both = np.maximum(sells.values, buys.of(sells.units))
@@ -222,7 +231,7 @@ class PreparedPortfolio:
         touched[pool, self.unit[row]] = True
         units = before.units
         held = np.repeat(touched[units.pool, units.code], np.diff(units.start))
-        risk = self._risk(
+        risk = self.risk(
             group_lines(
                 np.concatenate((lines.pool[held], pool)),
                 np.concatenate((lines.row[held], row)),
@@ -231,11 +240,19 @@ class PreparedPortfolio:
                 lines.n_pools,
             )
         )
-        return _ByUnit(risk.units, np.maximum(self._initial(risk) - before.of(risk.units), 0.0))
+        return _ByUnit(risk.units, np.maximum(self.initial_of(risk) - before.of(risk.units), 0.0))
 
-    def _initial(self, risk: Risk) -> Array:
+    def rounded(self, initial: Array) -> Array:
+        """Initial margins as they are stated."""
+        return _rounded(initial, self.initial_decimals)
+
+    def initial_of(self, risk: Risk) -> Array:
         """Initial margin of each unit, without orders and debts."""
         return _weighted(risk, self.initial)
+
+    def maintenance_of(self, risk: Risk) -> Array:
+        """Maintenance margin of each unit, without debts."""
+        return _weighted(risk, self.maintenance)
 
 
 class _ByUnit(NamedTuple):
@@ -270,4 +287,12 @@ def _without(parts: dict[str, Array], name: str) -> dict[str, Array]:
 
 
 def _rounded(values: Array, decimals: int | None) -> Array:
-    return values if decimals is None else np.round(values, decimals)
+    return values if decimals is None else values.round(decimals)
+
+
+def rounded_number(value: float, decimals: int | None) -> float:
+    """One number as numpy rounds an array of them."""
+    if decimals is None or not math.isfinite(value):
+        return value
+    scale = 10.0**decimals
+    return round(value * scale) / scale

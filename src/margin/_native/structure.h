@@ -1,0 +1,237 @@
+/* Worst losses where most rows are a coefficient times a pattern that their unit shares (delta-one instruments).
+ *
+ * Groups are taken some hundreds at a time, in three passes, because a branch per line, or per group between the two kinds,
+ * would be a guess and cost more than the line. The first adds up coefficients and lists the lines of general rows, in one
+ * loop over the lines. The second answers the groups that have none in closed form. The third sums rows for the others.
+ *
+ * The closed form. Under scenario s a group with coefficient c has c * pattern[s] + relief[s], rounded after the product and
+ * after the sum. Rounding never turns an order around: where pattern and relief of s are both at most those of t, s is at
+ * most t for every c > 0, after rounding too. So only scenarios that no other one undercuts can be the worst, usually one or
+ * two, and at most SHORTLIST of them are evaluated. For c < 0 the same holds of -pattern.
+ *
+ * The first of equal scenarios is the answer, so an earlier s silently replaces t, but a later s only where it is strictly
+ * below t after rounding. The four roundings move the difference c * gap by less than 2^-51 (c * size + relief), so with a
+ * margin of 8 a gap that exceeds 2^-48 size is enough for c from `smallest` on. Groups outside of that, a sum of 0 or nan
+ * among them, and units with more scenarios on the list or numbers beyond 2^100 take the third pass.
+ */
+#ifndef MARGIN_STRUCTURE_H
+#define MARGIN_STRUCTURE_H
+
+#include "scenarios.h"
+
+#include <string.h>
+
+#define SHORTLIST 8
+#define LARGEST_NUMBER 0x1p100
+#define LARGEST_SUM 0x1p900
+
+/* The scenarios of one unit that can be the worst, for coefficients above and below 0, in their order. */
+typedef struct {
+    double pattern[2][SHORTLIST], relief[2][SHORTLIST]; /* relief is infinite behind the last */
+    double smallest[2];                                 /* of |c|; infinite where there is no list */
+    int32_t scenario[2][SHORTLIST];
+    int32_t made;
+} shortlist;
+
+typedef char shortlist_fits[sizeof(shortlist) <= MARGIN_SHORTLIST_BYTES ? 1 : -1];
+
+/* From which |c| on s, the later one, is strictly below t; infinite if never. */
+KERNEL_INLINE double strict_from(double pattern_s, double relief_s, double pattern_t, double relief_t)
+{
+    const double size = fmax(fabs(pattern_s), fabs(pattern_t)), extra = fmax(fabs(relief_s), fabs(relief_t));
+    const double gap = pattern_t - pattern_s - 0x1p-48 * size;
+    return gap > 0.0 && relief_s <= relief_t ? (0x1p-48 * extra + 0x1p-900) / gap : INFINITY;
+}
+
+static void list_side(int64_t n_scenarios, const double *pattern, const double *relief, int negative, shortlist *list)
+{
+    const double sign = negative ? -1.0 : 1.0;
+    double smallest = 0x1p-900;
+    int n = 0;
+    int32_t *const kept = list->scenario[negative];
+    list->smallest[negative] = INFINITY;
+    for (int64_t s = 0; s < n_scenarios; ++s) {
+        const double p = sign * pattern[s], r = relief[s];
+        int undercut = 0, left = 0;
+        if (!(fabs(p) <= LARGEST_NUMBER && fabs(r) <= LARGEST_NUMBER))
+            return;
+        for (int k = 0; k < n; ++k)
+            undercut |= sign * pattern[kept[k]] <= p && relief[kept[k]] <= r;
+        if (undercut)
+            continue;
+        for (int k = 0; k < n; ++k) {
+            const double from = strict_from(p, r, sign * pattern[kept[k]], relief[kept[k]]);
+            if (from < LARGEST_SUM)
+                smallest = fmax(smallest, from);
+            else
+                kept[left++] = kept[k];
+        }
+        if (left == SHORTLIST)
+            return;
+        kept[left++] = (int32_t)s;
+        n = left;
+    }
+    for (int k = 0; k < SHORTLIST; ++k) {
+        list->pattern[negative][k] = k < n ? pattern[kept[k]] : 0.0;
+        list->relief[negative][k] = k < n ? relief[kept[k]] : INFINITY;
+    }
+    list->smallest[negative] = smallest;
+}
+
+/* Coefficient sum of each group, and its general lines: which[general[g]] to which[general[g + 1] - 1]. All from start[0] on. */
+static void split(int64_t n_groups, const int64_t *restrict start, const int32_t *restrict row,
+                  const double *restrict quantity, const double *restrict coefficient, double *restrict sum,
+                  int32_t *restrict general, int32_t *restrict which)
+{
+    int32_t n = 0;
+    general[0] = 0;
+    for (int64_t g = 0; g < n_groups; ++g) {
+        double total = 0.0;
+        for (int64_t line = start[g]; line < start[g + 1]; ++line) {
+            const double factor = coefficient[row[line]];
+            total += quantity[line] * factor;
+            which[n] = (int32_t)(line - start[0]);
+            n += factor == 0.0;
+        }
+        sum[g] = total;
+        general[g + 1] = n;
+    }
+}
+
+#if VECTOR_LANES > 1
+typedef double pair __attribute__((vector_size(16)));
+typedef int64_t pair_bits __attribute__((vector_size(16)));
+
+/* The same for groups of which none is empty, without a loop over the lines of each, whose end would be guessed: the running
+ * sum is cleared by a mask behind the last line of a group, on which its final value stays in place. */
+static void split_flat(int64_t n_groups, const int64_t *restrict start, const int32_t *restrict row,
+                       const double *restrict quantity, const double *restrict coefficient, int64_t *restrict keep,
+                       double *restrict sum, int32_t *restrict general, int32_t *restrict which)
+{
+    const int64_t first = start[0], n_lines = start[n_groups] - first;
+    int64_t g = 0;
+    int32_t n = 0;
+    pair total = {0.0, 0.0};
+    row += first;
+    quantity += first;
+    for (int64_t line = 0; line < n_lines; ++line)
+        keep[line] = -1;
+    for (int64_t k = 1; k <= n_groups; ++k)
+        keep[start[k] - 1 - first] = 0;
+    general[0] = 0;
+    for (int64_t line = 0; line < n_lines; ++line) {
+        const double *const factor = coefficient + row[line];
+        uint64_t bits;
+        memcpy(&bits, factor, sizeof bits);
+        total += (pair){quantity[line] * *factor, 0.0};
+        which[n] = (int32_t)line;
+        n += bits << 1 == 0; /* 0.0 or -0.0 */
+        sum[g] = total[0];
+        general[g + 1] = n;
+        g += 1 + keep[line];
+        total = (pair)((pair_bits)total & (pair_bits){keep[line], 0});
+    }
+}
+
+/* Groups without general rows, each by the few scenarios of its unit's list. */
+static void lowest_listed(int64_t n, const int32_t *restrict groups, const double *restrict sum,
+                          const int32_t *restrict unit, const shortlist *restrict lists, double *restrict worst,
+                          int32_t *restrict scenario)
+{
+    enum { VECTORS = SHORTLIST / VECTOR_LANES };
+    for (int64_t i = 0; i < n; ++i) {
+        const int32_t g = groups[i];
+        const double c = sum[g];
+        const int negative = c < 0.0;
+        const shortlist *const list = lists + unit[g];
+        const vector *const pattern = (const vector *)list->pattern[negative];
+        const vector *const relief = (const vector *)list->relief[negative];
+        lanes value[VECTORS], found;
+        uint64_t bits = 0;
+        UNROLLED
+        for (int k = 0; k < VECTORS; ++k)
+            value[k] = c * pattern[k] + relief[k];
+        found = value[0];
+        UNROLLED
+        for (int k = 1; k < VECTORS; ++k)
+            found = smaller(found, value[k]);
+        found = least(found);
+        UNROLLED
+        for (int k = 0; k < VECTORS; ++k)
+            bits |= bits_of_flags(equal(value[k], found)) << (k * VECTOR_LANES);
+        scenario[g] = list->scenario[negative][__builtin_ctzll(bits)];
+        worst[g] = found[0] < 0.0 ? -found[0] : 0.0;
+    }
+}
+#else
+static void lowest_listed(int64_t n, const int32_t *restrict groups, const double *restrict sum,
+                          const int32_t *restrict unit, const shortlist *restrict lists, double *restrict worst,
+                          int32_t *restrict scenario)
+{
+    for (int64_t i = 0; i < n; ++i) {
+        const int32_t g = groups[i];
+        const int negative = sum[g] < 0.0;
+        const shortlist *const list = lists + unit[g];
+        double found = INFINITY;
+        for (int k = 0; k < SHORTLIST; ++k) {
+            const double value = sum[g] * list->pattern[negative][k] + list->relief[negative][k];
+            if (value < found) {
+                found = value;
+                scenario[g] = list->scenario[negative][k];
+            }
+        }
+        worst[g] = found < 0.0 ? -found : 0.0;
+    }
+}
+#endif
+
+/* At most MARGIN_CHUNK groups; keep and which are scratch for their lines and one more, lists [unit] is zeroed at first. */
+static void stress_structured(int64_t n_groups, const int64_t *restrict start, const int32_t *restrict unit,
+                              const int32_t *restrict row, const double *restrict quantity,
+                              const double *restrict table, const double *restrict coefficient,
+                              const double *restrict pattern, const double *restrict relief, int64_t width,
+                              int64_t n_scenarios, void *restrict scratch, int64_t *restrict keep,
+                              int32_t *restrict which, double *restrict total, double *restrict worst,
+                              int32_t *restrict scenario)
+{
+    shortlist *const lists = scratch;
+    double sum[MARGIN_CHUNK];
+    int32_t general[MARGIN_CHUNK + 2], listed[MARGIN_CHUNK + 1], summed[MARGIN_CHUNK + 1];
+    int64_t n_listed = 0, n_summed = 0;
+    int empty = 0;
+    for (int64_t g = 0; g < n_groups; ++g)
+        empty |= start[g] == start[g + 1];
+#if VECTOR_LANES > 1
+    if (!empty)
+        split_flat(n_groups, start, row, quantity, coefficient, keep, sum, general, which);
+    else
+#endif
+        split(n_groups, start, row, quantity, coefficient, sum, general, which);
+    for (int32_t g = 0; g < n_groups; ++g) {
+        shortlist *const list = lists + unit[g];
+        if (!list->made) {
+            for (int negative = 0; negative < 2; ++negative)
+                list_side(n_scenarios, pattern + unit[g] * width, relief + unit[g] * width, negative, list);
+            list->made = 1;
+        }
+        const double size = fabs(sum[g]);
+        const int closed = (general[g] == general[g + 1]) & (size >= list->smallest[sum[g] < 0.0]) & (size <= LARGEST_SUM);
+        listed[n_listed] = g;
+        n_listed += closed;
+        summed[n_summed] = g;
+        n_summed += !closed;
+    }
+    lowest_listed(n_listed, listed, sum, unit, lists, worst, scenario);
+    row += start[0];
+    quantity += start[0];
+    for (int64_t i = 0; i < n_summed; ++i) {
+        const int32_t g = summed[i];
+        const held_lines held = {general[g + 1] - general[g], which + general[g], row, quantity,
+                                 pattern + unit[g] * width, sum[g]};
+        const double low = lowest_held(held, table, width, n_scenarios, relief + unit[g] * width, total, &scenario[g]);
+        worst[g] = low >= 0.0 ? 0.0 : -low;
+        scenario[g] = start[g] == start[g + 1] ? -1 : scenario[g];
+    }
+}
+
+#endif
