@@ -11,6 +11,6 @@ TEXT = (Path(__file__).parents[1] / "docs" / "incremental.md").read_text(encodin
 
 
 def test_the_example_prints_what_the_page_shows():
-    code, shown = re.search(r"```python\n(.*?)```\n\n((?:    .*\n)+)", TEXT, re.DOTALL).groups()
+    code, shown = re.search(r"```python\n(.*?)```\n\n((?:    [^\n]*\n)+)", TEXT, re.DOTALL).groups()
     result = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == re.sub(r"^    ", "", shown, flags=re.MULTILINE)
