@@ -15,6 +15,7 @@ from margin.models.collateral_lines import BorrowCharge
 from margin.models.combine import Factors
 from margin.models.fold import SignDiscount
 from margin.models.order_charges import OrderCharge
+from margin.models.patterns import Patterns
 from margin.models.prepared_portfolio import EXCESS_OF, WORST_LOSS, PreparedPortfolio
 from margin.models.scenarios import Scenarios
 from margin.models.shape import GainOffset
@@ -171,6 +172,8 @@ class PortfolioModel:
         of_rows = Rows(unit=s.unit, units=s.units, used=used & s.moves)
         if self.fold is None:
             pnl = pnl_table(market, table, self.vol_shock, of_rows, in_usd=in_usd, valuation=self.valuation)
-            return NettedStress.of(table, pnl, s, in_usd=in_usd)
+            patterns = Patterns.of(market, table, of_rows, in_usd=in_usd, valuation=self.valuation)
+            patterns.fill(pnl, s.unit)
+            return NettedStress.of(table, pnl, patterns, s, in_usd=in_usd)
         values = value_table(market, table, self.vol_shock, of_rows, in_usd=in_usd, valuation=self.valuation)
         return FoldedStress.of(table, values, self.fold, s, leaf)

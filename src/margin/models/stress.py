@@ -15,6 +15,7 @@ from margin.lines import Lines, Segments, segments
 from margin.market import Market
 from margin.models.charges import Sensitivities
 from margin.models.fold import SignDiscount
+from margin.models.patterns import Patterns
 from margin.models.scenarios import ScenarioTable
 from margin.models.shape import GainOffset, dampen
 from margin.models.valuation import Values
@@ -102,6 +103,8 @@ class NettedStress:
     scenarios : ScenarioTable
     pnl : ndarray of float64, shape (n_rows, W)
         P&L of one contract under each scenario, padded.
+    patterns : Patterns
+        The same of delta-one rows, to the last bit, as a coefficient times a pattern of their unit.
     relief : ndarray of float64, shape (n_units, W)
         Dampening of losses, pool currency, padded.
     sensitivities : Sensitivities
@@ -109,24 +112,29 @@ class NettedStress:
 
     scenarios: ScenarioTable
     pnl: Array
+    patterns: Patterns
     relief: Array
     sensitivities: Sensitivities
 
     @classmethod
-    def of(cls, scenarios: ScenarioTable, pnl: Array, sensitivities: Sensitivities, *, in_usd: bool) -> NettedStress:
+    def of(
+        cls, scenarios: ScenarioTable, pnl: Array, patterns: Patterns, sensitivities: Sensitivities, *, in_usd: bool
+    ) -> NettedStress:
         """The dampening, given in USD, in the currency of each unit."""
         n, s = scenarios.n_scenarios, sensitivities
         per_usd, conversion = s.per_usd[:, None], 1.0 + scenarios.conversion
         in_coin = _counts_in_coin(s.market, s.unit, len(s.units), in_usd=in_usd)
         relief = kernels.aligned_table(len(s.units), n)
         relief[:, :n] = scenarios.relief * np.where(in_coin[:, None], per_usd / conversion, per_usd)
-        return cls(scenarios, pnl, relief, sensitivities)
+        return cls(scenarios, pnl, patterns, relief, sensitivities)
 
     def worst(self, lines: Lines, units: Segments, leaves: Segments) -> tuple[Array, Codes]:
         """Worst loss of each run of `units`, and its scenario."""
-        return kernels.stress(
-            units.start, units.code, lines.row, lines.quantity, self.pnl, self.relief, self.scenarios.n_scenarios
-        )
+        coefficient, pattern = self.patterns.coefficient, self.patterns.pattern
+        return kernels.stress_structured(
+            units.start, units.code, lines.row, lines.quantity, self.pnl, coefficient, pattern, self.relief,
+            self.scenarios.n_scenarios,
+        )  # fmt: skip
 
     def vectors(self, lines: Lines, unit: Codes, leaf: Codes, gains: GainOffset | None) -> tuple[UnitVectors, ...]:
         """Scenario vectors of each unit of one pool."""
