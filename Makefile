@@ -28,7 +28,7 @@ check: $(VENV)/dev.stamp
 	$(BIN)/pytest -q
 	MARGIN_IMPL=python $(BIN)/pytest -q tests/models tests/pools tests/test_vectors_*.py
 
-bench: $(VENV)/dev.stamp ## kernels and the whole run beside their peers; ends in a table of ratios
+bench: $(VENV)/bench.stamp ## kernels and the whole run beside their peers; ends in a table of ratios
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest bench --benchmark-only
 
 verify: $(VENV)/dev.stamp ## compare the engine with the venues' published numbers
@@ -45,6 +45,11 @@ $(BIN)/pip:
 
 $(VENV)/cli.stamp: $(BIN)/pip $(NATIVE)
 	$(BIN)/python -m pip install --quiet --editable '.[cli]'
+	touch $@
+
+$(VENV)/bench.stamp: $(VENV)/dev.stamp
+	$(BIN)/python -m pip install --quiet 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --group bench
 	touch $@
 
 $(VENV)/dev.stamp: $(BIN)/pip $(NATIVE)

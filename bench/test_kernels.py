@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
-from margin import kernels
+from margin import io, kernels, synthetic
+from margin.lines import segments
+from margin.params import STATUSES
+from margin.venues import load
 
 ACCOUNTS, POSITIONS, INSTRUMENTS, SCENARIOS = 200_000, 20, 5_000, 33
 
 
-def test_stress_beside_scipy(beside):
-    sparse = pytest.importorskip("scipy.sparse")
+@pytest.fixture(scope="module")
+def book():
+    """Random positions: arguments of the kernel, and the P&L of every instrument without padding."""
     random = np.random.default_rng(0)
     n = ACCOUNTS * POSITIONS
     row, quantity = random.integers(0, INSTRUMENTS, n).astype(np.int32), random.normal(size=n)
@@ -19,19 +25,120 @@ def test_stress_beside_scipy(beside):
     table, relief = kernels.aligned_table(INSTRUMENTS, SCENARIOS), kernels.aligned_table(1, SCENARIOS)
     table[:, :SCENARIOS] = random.normal(size=(INSTRUMENTS, SCENARIOS))
     unit = np.zeros(ACCOUNTS, dtype=np.int32)
-    dense = np.ascontiguousarray(table[:, :SCENARIOS])
+    return (start, unit, row, quantity, table, relief, SCENARIOS), np.ascontiguousarray(table[:, :SCENARIOS])
+
+
+NAME = "worst loss, 200,000 accounts x 20, 5,000 instruments, 33 scenarios"
+
+
+def test_stress_beside_scipy(beside, book):
+    sparse = pytest.importorskip("scipy.sparse")
+    arguments, dense = book
+    start, _, row, quantity, *_ = arguments
     matrix = sparse.csr_matrix((quantity, row, start), shape=(ACCOUNTS, INSTRUMENTS))
 
     def stress():
-        return kernels.stress(start, unit, row, quantity, table, relief, SCENARIOS)[0]
+        return kernels.stress(*arguments)[0]
 
     def peer():
         """scipy.sparse CSR @ dense, min"""
         return (matrix @ dense).min(axis=1)
 
     np.testing.assert_array_equal(stress(), np.maximum(0.0, -peer()))
-    ratio = beside(stress, peer, name="worst loss, 200,000 accounts x 20, 5,000 instruments, 33 scenarios")
-    assert ratio >= 2.0
+    assert beside(stress, peer, name=NAME) >= 2.0
+
+
+def test_stress_beside_numba(beside, book):
+    numba = pytest.importorskip("numba")
+    arguments, dense = book
+    start, _, row, quantity, *_ = arguments
+
+    @numba.njit(parallel=False)
+    def fused(start, row, quantity, dense):
+        worst = np.empty(len(start) - 1)
+        total = np.empty(dense.shape[1])
+        for g in range(len(worst)):
+            total[:] = 0.0
+            for line in range(start[g], start[g + 1]):
+                held, values = quantity[line], dense[row[line]]
+                for s in range(len(total)):
+                    total[s] += held * values[s]
+            lowest = total[0]
+            for s in range(1, len(total)):
+                lowest = min(lowest, total[s])
+            worst[g] = max(0.0, -lowest)
+        return worst
+
+    def stress():
+        return kernels.stress(*arguments)[0]
+
+    def peer():
+        """numba, fused loop, parallel=False"""
+        return fused(start, row, quantity, dense)
+
+    np.testing.assert_array_equal(stress(), peer())
+    assert beside(stress, peer, name="the same") >= 1.3
+
+
+def test_two_threads_beside_one(beside, book):
+    start, unit, *rest = book[0]
+    half = ACCOUNTS // 2
+    parts = [(start[: half + 1], unit[:half]), (start[half:], unit[half:])]
+
+    def two():
+        with ThreadPoolExecutor(2) as pool:
+            return np.concatenate([worst for worst, _ in pool.map(lambda part: kernels.stress(*part, *rest), parts)])
+
+    def peer():
+        """one thread"""
+        return kernels.stress(start, unit, *rest)[0]
+
+    np.testing.assert_array_equal(two(), peer())
+    beside(two, peer, name="the same on two threads")
+
+
+def test_structured_stress_beside_scipy(beside, tmp_path):
+    """The lines of the synthetic exchange by risk unit: small groups, most of them without an option."""
+    sparse = pytest.importorskip("scipy.sparse")
+    synthetic.exchange(accounts=100_000, seed=1).write(tmp_path / "exchange")
+    snapshot = io.read_snapshot(tmp_path / "exchange")
+    regime = load("deribit").regime("cross_portfolio", as_of="2026-02-15", params=snapshot.params, accept=STATUSES)
+    encoded = regime.encode(snapshot.book, snapshot.market)
+    prepared = regime.prepare(encoded)
+    lines = regime.group(encoded, prepared, 0, len(snapshot.book.accounts))[2]
+    lines = lines.take(prepared.unit[lines.row] >= 0)
+    units, stress = segments(lines, prepared.unit), prepared.stress
+    count, patterns = stress.scenarios.n_scenarios, stress.patterns
+    arguments = (units.start, units.code, lines.row, lines.quantity, stress.pnl, patterns.coefficient, patterns.pattern)
+    shape = (len(units), len(stress.pnl))
+    matrix = sparse.csr_matrix((lines.quantity, lines.row, units.start), shape=shape)
+    dense, relief = np.ascontiguousarray(stress.pnl[:, :count]), stress.relief[:, :count]
+
+    def structured():
+        return kernels.stress_structured(*arguments, stress.relief, count)
+
+    def peer():
+        """scipy.sparse CSR @ dense, + relief, min, argmin"""
+        profit = matrix @ dense
+        profit += relief[units.code]
+        return np.maximum(0.0, -profit.min(axis=1)), profit.argmin(axis=1)
+
+    def bare():
+        """scipy.sparse CSR @ dense, min, argmin"""
+        profit = matrix @ dense
+        return profit.min(axis=1), profit.argmin(axis=1)
+
+    (worst, scenario), (expected, where) = structured(), peer()
+    gross = abs(matrix) @ abs(dense).max(axis=1)
+    assert (abs(worst - expected) <= 1e-14 * gross).all()
+    other = np.flatnonzero(scenario != where)  # equal but for rounding
+    at = [matrix[other] @ dense + relief[units.code[other]]][0]
+    pick = np.arange(len(other))
+    assert (abs(at[pick, scenario[other]] - at[pick, where[other]]) <= 1e-14 * gross[other]).all()
+    shared = np.mean(patterns.coefficient[lines.row] != 0)
+    name = f"worst loss and its scenario, {len(lines):,} lines in {len(units):,} groups, {shared:.0%} delta-one"
+    beside(structured, peer, name=name)
+    assert beside(structured, bare, name="the same") >= 4.0
 
 
 def test_black76_grid_beside_numpy(beside):
