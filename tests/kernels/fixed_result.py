@@ -1,7 +1,8 @@
 """SHA-256 of what the kernels make of fixed numbers, by kind of kernel: the same on every machine, compiler and instruction set.
 
 The numbers come from integers alone, so neither a mathematical library nor a generator of random numbers has a say in them.
-Run as a program this prints the digests; with the argument ``aggregation`` only what the plain Python twin shares to the last bit.
+Run as a program this prints the digests; with the argument ``aggregation`` only what the plain Python twin shares to the last
+bit.
 """
 
 from __future__ import annotations
