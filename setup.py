@@ -44,7 +44,7 @@ class BuildKernels(build_ext):
 core = Extension(
     "margin._core",
     ["src/margin/_core.pyx", str(NATIVE / "dispatch.c")],
-    depends=["src/margin/_identifiers.pxi", "src/margin/_lines.pxi", "src/margin/_what_if.pxi"],
+    depends=[*map(str, Path("src/margin").glob("*.pxi")), *map(str, NATIVE.glob("*.[ch]"))],
     include_dirs=[str(NATIVE)],
     libraries=["m"] if platform.system() != "Windows" else [],
     define_macros=[] if FREE_THREADED else [("Py_LIMITED_API", "0x030B0000")],

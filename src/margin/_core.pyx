@@ -26,7 +26,7 @@ from margin._checks import check_columns, check_count, check_folds, check_length
 
 cimport cython
 from libc.math cimport fabs
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport INT32_MAX, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
@@ -112,10 +112,10 @@ if os.environ.get("MARGIN_ISA"):
 
 cdef int64_t _outside(const int32_t *codes, int64_t n, int64_t bound) noexcept nogil:
     cdef int64_t i
-    cdef bint bad = False
-    for i in range(n):  # no early exit, so that it vectorises
-        bad |= codes[i] < 0 or codes[i] >= bound
-    if bad:
+    cdef int32_t last = <int32_t>min(bound, <int64_t>INT32_MAX + 1) - 1, signs = 0
+    for i in range(n):  # no early exit, so that it vectorises; the sign says that a code is negative, or beyond the last
+        signs |= codes[i] | (last - codes[i])
+    if signs < 0:
         for i in range(n):
             if codes[i] < 0 or codes[i] >= bound:
                 return i
@@ -358,7 +358,7 @@ def stress_structured(start, unit, row, quantity, table, coefficient, pattern, r
     for chunk in range((n + CHUNK - 1) // CHUNK):
         g = CHUNK * chunk
         most = max(most, bounds[min(g + CHUNK, n)] - bounds[g])
-    cdef uint8_t[:, ::1] lists = np.zeros((len(relief), SHORTLIST_BYTES), np.uint8)
+    cdef double[:, ::1] lists = aligned_table(len(relief), SHORTLIST_BYTES // sizeof(double))
     cdef int64_t[::1] keep = np.empty(most + 1, np.int64)
     cdef int32_t[::1] which = np.empty(most + 1, np.int32)
     cdef double[::1] total = np.empty(width)

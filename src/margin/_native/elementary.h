@@ -4,24 +4,9 @@
 #define MARGIN_ELEMENTARY_H
 
 #include <math.h>
-#include <string.h>
 
 #include "kernels.h"
 #include "polynomials.h"
-
-KERNEL_INLINE uint64_t bits_of(double x)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-KERNEL_INLINE double double_of(uint64_t bits)
-{
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
 
 /* 2^52 + 2^51: added to a small number it leaves the nearest integer in the low bits. */
 #define ROUNDING 0x1.8p52

@@ -9,6 +9,7 @@
 #define MARGIN_KERNELS_H
 
 #include <stdint.h>
+#include <string.h>
 
 #if defined(_MSC_VER)
 #define KERNEL_INLINE static __forceinline
@@ -25,17 +26,27 @@
 #define MARGIN_PREFETCH(address) ((void)(address))
 #endif
 
+KERNEL_INLINE uint64_t bits_of(double x)
+{
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+KERNEL_INLINE double double_of(uint64_t bits)
+{
+    double x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
 /* The value where a condition holds, else 0.0, without a branch. */
 KERNEL_INLINE double margin_where(int condition, double value)
 {
-    union {
-        double number;
-        uint64_t bits;
-    } kept = {value};
-    kept.bits &= (uint64_t)0 - (uint64_t)(condition != 0);
-    return kept.number;
+    return double_of(bits_of(value) & ((uint64_t)0 - (uint64_t)(condition != 0)));
 }
-#define MARGIN_CHUNK 512
+
+#define MARGIN_CHUNK 256
 #define MARGIN_SHORTLIST_BYTES 384
 
 typedef struct {

@@ -14,12 +14,12 @@
 #define STRIP 40
 #define STRIP_VECTORS (STRIP / VECTOR_LANES)
 
-/* Lines first .. first + n_lines - 1 of a group, or those that `which` lists. Sums start from coefficient * pattern, or from 0. */
+/* The lines of a group, or those of them that `which` lists. Sums start from factor * pattern if there is one, else from 0. */
 typedef struct {
     int64_t n_lines;
     const int32_t *which, *row;
     const double *quantity, *pattern;
-    double coefficient;
+    double factor;
 } held_lines;
 
 /* columns is a constant multiple of 8 at every call, so that the loops over it unroll and total stays in registers */
@@ -29,7 +29,7 @@ KERNEL_INLINE void sum_strip(int columns, held_lines held, const double *restric
     UNROLLED
     for (int k = 0; k < columns / VECTOR_LANES; ++k)
         if (held.pattern)
-            total[k] = held.coefficient * ((const vector *)held.pattern)[k];
+            total[k] = held.factor * ((const vector *)held.pattern)[k];
         else
             total[k] = (lanes){0};
     for (int64_t i = 0; i < held.n_lines; ++i) {

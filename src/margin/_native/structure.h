@@ -25,15 +25,23 @@
 #define LARGEST_NUMBER 0x1p100
 #define LARGEST_SUM 0x1p900
 
+/* Inlined into one another the passes would run out of registers. */
+#if defined(__GNUC__)
+#define APART __attribute__((noinline))
+#else
+#define APART
+#endif
+
 /* The scenarios of one unit that can be the worst, for coefficients above and below 0, in their order. */
 typedef struct {
     double pattern[2][SHORTLIST], relief[2][SHORTLIST]; /* relief is infinite behind the last */
     double smallest[2];                                 /* of |c|; infinite where there is no list */
     int32_t scenario[2][SHORTLIST];
     int32_t made;
+    int32_t unused[11]; /* a whole number of cache lines */
 } shortlist;
 
-typedef char shortlist_fits[sizeof(shortlist) <= MARGIN_SHORTLIST_BYTES ? 1 : -1];
+typedef char shortlist_fits[sizeof(shortlist) == MARGIN_SHORTLIST_BYTES ? 1 : -1];
 
 /* From which |c| on s, the later one, is strictly below t; infinite if never. */
 KERNEL_INLINE double strict_from(double pattern_s, double relief_s, double pattern_t, double relief_t)
@@ -78,20 +86,20 @@ static void list_side(int64_t n_scenarios, const double *pattern, const double *
     list->smallest[negative] = smallest;
 }
 
-/* Coefficient sum of each group, and its general lines: which[general[g]] to which[general[g + 1] - 1]. All from start[0] on. */
-static void split(int64_t n_groups, const int64_t *restrict start, const int32_t *restrict row,
-                  const double *restrict quantity, const double *restrict coefficient, double *restrict sum,
-                  int32_t *restrict general, int32_t *restrict which)
+/* Of each group the sum of quantity times coefficient, and its general lines: which[general[g]] to which[general[g + 1] - 1],
+ * all counted from start[0]. */
+APART static void split(int64_t n_groups, const int64_t *restrict start, const int32_t *restrict row,
+                        const double *restrict quantity, const double *restrict coefficient, double *restrict sum,
+                        int32_t *restrict general, int32_t *restrict which)
 {
     int32_t n = 0;
     general[0] = 0;
     for (int64_t g = 0; g < n_groups; ++g) {
         double total = 0.0;
         for (int64_t line = start[g]; line < start[g + 1]; ++line) {
-            const double factor = coefficient[row[line]];
-            total += quantity[line] * factor;
+            total += quantity[line] * coefficient[row[line]];
             which[n] = (int32_t)(line - start[0]);
-            n += factor == 0.0;
+            n += coefficient[row[line]] == 0.0;
         }
         sum[g] = total;
         general[g + 1] = n;
@@ -102,11 +110,12 @@ static void split(int64_t n_groups, const int64_t *restrict start, const int32_t
 typedef double pair __attribute__((vector_size(16)));
 typedef int64_t pair_bits __attribute__((vector_size(16)));
 
-/* The same for groups of which none is empty, without a loop over the lines of each, whose end would be guessed: the running
- * sum is cleared by a mask behind the last line of a group, on which its final value stays in place. */
-static void split_flat(int64_t n_groups, const int64_t *restrict start, const int32_t *restrict row,
-                       const double *restrict quantity, const double *restrict coefficient, int64_t *restrict keep,
-                       double *restrict sum, int32_t *restrict general, int32_t *restrict which)
+/* The same for groups of which none is empty, without a loop over the lines of each, whose end would be guessed: every line
+ * stores what its group has so far, and a mask clears the sum behind the last one. */
+APART static void split_flat(int64_t n_groups, const int64_t *restrict start, const int32_t *restrict row,
+                             const double *restrict quantity, const double *restrict coefficient,
+                             int64_t *restrict keep, double *restrict sum, int32_t *restrict general,
+                             int32_t *restrict which)
 {
     const int64_t first = start[0], n_lines = start[n_groups] - first;
     int64_t g = 0;
@@ -120,112 +129,98 @@ static void split_flat(int64_t n_groups, const int64_t *restrict start, const in
         keep[start[k] - 1 - first] = 0;
     general[0] = 0;
     for (int64_t line = 0; line < n_lines; ++line) {
-        const double *const factor = coefficient + row[line];
-        uint64_t bits;
-        memcpy(&bits, factor, sizeof bits);
-        total += (pair){quantity[line] * *factor, 0.0};
+        const double factor = coefficient[row[line]];
+        total += (pair){quantity[line] * factor, 0.0};
         which[n] = (int32_t)line;
-        n += bits << 1 == 0; /* 0.0 or -0.0 */
+        n += bits_of(factor) << 1 == 0; /* 0.0 or -0.0, without the detour of a comparison that knows nan */
         sum[g] = total[0];
         general[g + 1] = n;
         g += 1 + keep[line];
         total = (pair)((pair_bits)total & (pair_bits){keep[line], 0});
     }
 }
+#endif
 
-/* Groups without general rows, each by the few scenarios of its unit's list. */
-static void lowest_listed(int64_t n, const int32_t *restrict groups, const double *restrict sum,
-                          const int32_t *restrict unit, const shortlist *restrict lists, double *restrict worst,
-                          int32_t *restrict scenario)
+/* 1 below 0, by the sign: a flag of a comparison, put into part of a register, would wait for what was in it before. */
+KERNEL_INLINE int is_negative(double x)
 {
-    enum { VECTORS = SHORTLIST / VECTOR_LANES };
-    for (int64_t i = 0; i < n; ++i) {
-        const int32_t g = groups[i];
-        const double c = sum[g];
-        const int negative = c < 0.0;
-        const shortlist *const list = lists + unit[g];
-        const vector *const pattern = (const vector *)list->pattern[negative];
-        const vector *const relief = (const vector *)list->relief[negative];
-        lanes value[VECTORS], found;
-        uint64_t bits = 0;
+    return (int)(bits_of(x) >> 63);
+}
+
+/* Every group by its unit's list; returns how many that does not answer, and which. */
+APART static int64_t lowest_listed(int64_t n_groups, const double *restrict sum, const int32_t *restrict general,
+                                   const int32_t *restrict unit,
+                                   const double *restrict pattern, const double *restrict relief, int64_t width,
+                                   int64_t n_scenarios, shortlist *restrict lists, double *restrict worst,
+                                   int32_t *restrict scenario, int32_t *restrict left)
+{
+    int64_t n_left = 0;
+    for (int32_t g = 0; g < n_groups; ++g) {
+        const double c = sum[g], size = fabs(c);
+        const int negative = is_negative(c);
+        shortlist *const list = lists + unit[g];
+        if (!list->made) {
+            list_side(n_scenarios, pattern + unit[g] * width, relief + unit[g] * width, 0, list);
+            list_side(n_scenarios, pattern + unit[g] * width, relief + unit[g] * width, 1, list);
+            list->made = 1;
+        }
+        const double *const moves = list->pattern[negative], *const extra = list->relief[negative];
+        uint64_t bits = 1 << (SHORTLIST - 1); /* there is always a first one; a nan has none */
+        double low = INFINITY;
+#if VECTOR_LANES > 1
+        lanes value[SHORTLIST / VECTOR_LANES], found = (lanes){0} + INFINITY;
         UNROLLED
-        for (int k = 0; k < VECTORS; ++k)
-            value[k] = c * pattern[k] + relief[k];
-        found = value[0];
-        UNROLLED
-        for (int k = 1; k < VECTORS; ++k)
+        for (int k = 0; k < SHORTLIST / VECTOR_LANES; ++k) {
+            value[k] = c * ((const vector *)moves)[k] + ((const vector *)extra)[k];
             found = smaller(found, value[k]);
+        }
         found = least(found);
+        low = found[0];
         UNROLLED
-        for (int k = 0; k < VECTORS; ++k)
+        for (int k = 0; k < SHORTLIST / VECTOR_LANES; ++k)
             bits |= bits_of_flags(equal(value[k], found)) << (k * VECTOR_LANES);
         scenario[g] = list->scenario[negative][__builtin_ctzll(bits)];
-        worst[g] = found[0] < 0.0 ? -found[0] : 0.0;
-    }
-}
 #else
-static void lowest_listed(int64_t n, const int32_t *restrict groups, const double *restrict sum,
-                          const int32_t *restrict unit, const shortlist *restrict lists, double *restrict worst,
-                          int32_t *restrict scenario)
-{
-    for (int64_t i = 0; i < n; ++i) {
-        const int32_t g = groups[i];
-        const int negative = sum[g] < 0.0;
-        const shortlist *const list = lists + unit[g];
-        double found = INFINITY;
         for (int k = 0; k < SHORTLIST; ++k) {
-            const double value = sum[g] * list->pattern[negative][k] + list->relief[negative][k];
-            if (value < found) {
-                found = value;
-                scenario[g] = list->scenario[negative][k];
-            }
+            const double value = c * moves[k] + extra[k];
+            scenario[g] = value < low ? list->scenario[negative][k] : scenario[g];
+            low = value < low ? value : low;
         }
-        worst[g] = found < 0.0 ? -found : 0.0;
-    }
-}
+        (void)bits;
 #endif
+        worst[g] = low < 0.0 ? -low : 0.0;
+        left[n_left] = g;
+        n_left += !((general[g] == general[g + 1]) & (size >= list->smallest[negative]) & (size <= LARGEST_SUM));
+    }
+    return n_left;
+}
 
 /* At most MARGIN_CHUNK groups; keep and which are scratch for their lines and one more, lists [unit] is zeroed at first. */
 static void stress_structured(int64_t n_groups, const int64_t *restrict start, const int32_t *restrict unit,
                               const int32_t *restrict row, const double *restrict quantity,
                               const double *restrict table, const double *restrict coefficient,
                               const double *restrict pattern, const double *restrict relief, int64_t width,
-                              int64_t n_scenarios, void *restrict scratch, int64_t *restrict keep,
+                              int64_t n_scenarios, void *restrict lists, int64_t *restrict keep,
                               int32_t *restrict which, double *restrict total, double *restrict worst,
                               int32_t *restrict scenario)
 {
-    shortlist *const lists = scratch;
     double sum[MARGIN_CHUNK];
-    int32_t general[MARGIN_CHUNK + 2], listed[MARGIN_CHUNK + 1], summed[MARGIN_CHUNK + 1];
-    int64_t n_listed = 0, n_summed = 0;
-    int empty = 0;
+    int32_t general[MARGIN_CHUNK + 2], left[MARGIN_CHUNK + 1];
+    int empty = VECTOR_LANES == 1;
     for (int64_t g = 0; g < n_groups; ++g)
         empty |= start[g] == start[g + 1];
-#if VECTOR_LANES > 1
-    if (!empty)
-        split_flat(n_groups, start, row, quantity, coefficient, keep, sum, general, which);
-    else
-#endif
+    if (empty)
         split(n_groups, start, row, quantity, coefficient, sum, general, which);
-    for (int32_t g = 0; g < n_groups; ++g) {
-        shortlist *const list = lists + unit[g];
-        if (!list->made) {
-            for (int negative = 0; negative < 2; ++negative)
-                list_side(n_scenarios, pattern + unit[g] * width, relief + unit[g] * width, negative, list);
-            list->made = 1;
-        }
-        const double size = fabs(sum[g]);
-        const int closed = (general[g] == general[g + 1]) & (size >= list->smallest[sum[g] < 0.0]) & (size <= LARGEST_SUM);
-        listed[n_listed] = g;
-        n_listed += closed;
-        summed[n_summed] = g;
-        n_summed += !closed;
-    }
-    lowest_listed(n_listed, listed, sum, unit, lists, worst, scenario);
+#if VECTOR_LANES > 1
+    else
+        split_flat(n_groups, start, row, quantity, coefficient, keep, sum, general, which);
+#endif
+    const int64_t n_left =
+        lowest_listed(n_groups, sum, general, unit, pattern, relief, width, n_scenarios, lists, worst, scenario, left);
     row += start[0];
     quantity += start[0];
-    for (int64_t i = 0; i < n_summed; ++i) {
-        const int32_t g = summed[i];
+    for (int64_t i = 0; i < n_left; ++i) {
+        const int32_t g = left[i];
         const held_lines held = {general[g + 1] - general[g], which + general[g], row, quantity,
                                  pattern + unit[g] * width, sum[g]};
         const double low = lowest_held(held, table, width, n_scenarios, relief + unit[g] * width, total, &scenario[g]);
