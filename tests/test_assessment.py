@@ -97,3 +97,14 @@ def test_explain_of_an_unknown_account(assessment):
 
     with pytest.raises(MarginError, match="nobody"):
         assessment.explain("nobody")
+
+
+@pytest.mark.parametrize(("threads", "block"), [(1, 1), (2, 13), (7, 50), (7, 1), (2, None)])
+def test_threads_and_blocks_do_not_change_a_bit(assessment, threads, block):
+    again = assessment.regime.assess(assessment.book, assessment.market, threads=threads, block=block)
+    for name, column in assessment.columns().items():
+        other = again.columns()[name]
+        if isinstance(column, np.ndarray):
+            np.testing.assert_array_equal(other, column, err_msg=name)
+        else:
+            assert list(other) == list(column), name
