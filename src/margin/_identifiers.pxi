@@ -238,13 +238,15 @@ cdef class Numbering:
         cdef int32_t[::1] c = codes  # OUT
         cdef int64_t begin = 0, end
         self._alone()
-        while begin < n:
-            end = self._room(&k, begin, n) if enter else n
-            with nogil:
-                _numbered(&self.t, &k, begin, end, self._seen, enter, &c[0])
-            begin = end
-        self._seen += n if enter else 0
-        self._busy = False
+        try:
+            while begin < n:
+                end = self._room(&k, begin, n) if enter else n
+                with nogil:
+                    _numbered(&self.t, &k, begin, end, self._seen, enter, &c[0])
+                begin = end
+            self._seen += n if enter else 0
+        finally:
+            self._busy = False
 
     cdef _alone(self):
         if self._busy:
@@ -267,13 +269,15 @@ cdef class Numbering:
         cdef const int32_t[::1] places = index
         cdef int32_t[::1] number = np.full(m, -1, np.int32), c = codes  # scratch, OUT
         self._alone()
-        while self._limit() - self.t.count < m:
-            self._resize(2 * (self.t.mask + 1))
-        self._keep(_offset(&k, m) - _offset(&k, 0))
-        with nogil:
-            _numbered_through(&self.t, &k, &places[0], n, self._seen, &number[0], &c[0])
-        self._seen += n
-        self._busy = False
+        try:
+            while self._limit() - self.t.count < m:
+                self._resize(2 * (self.t.mask + 1))
+            self._keep(_offset(&k, m) - _offset(&k, 0))
+            with nogil:
+                _numbered_through(&self.t, &k, &places[0], n, self._seen, &number[0], &c[0])
+            self._seen += n
+        finally:
+            self._busy = False
 
     def first(self):
         """Position, among all strings added, at which each code came first."""

@@ -39,12 +39,15 @@ class Parts:
         if sum(map(len, self._short)) >= JOINED:
             self._send()
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Write what is left. Without a part there is no file."""
         if self._short:
             self._send()
         while self._under_way:
             self._under_way.popleft().result()
+
+    def close(self) -> None:
+        """Let go of the file; nothing may be under way."""
         if self._writer is not None:
             self._writer.close()
 
@@ -66,7 +69,7 @@ class Parts:
 
 @contextmanager
 def parquet_parts(path: Path) -> Iterator[Parts]:
-    """`Parts` of a file, complete when the block ends. What a block that fails has written stays; the path is a temporary one.
+    """`Parts` of a file, complete when the block ends. Of a block that fails a part of the file stays: give a temporary path.
 
     Raises
     ------
@@ -74,7 +77,11 @@ def parquet_parts(path: Path) -> Iterator[Parts]:
         If pyarrow is not installed.
     """
     _arrow.pyarrow("writing Parquet")
-    with ThreadPoolExecutor(1) as background:
-        parts = Parts(path, background)
+    background = ThreadPoolExecutor(1)
+    parts = Parts(path, background)
+    try:
         yield parts
+        parts.finish()
+    finally:
+        background.shutdown(cancel_futures=True)
         parts.close()
