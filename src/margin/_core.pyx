@@ -8,8 +8,8 @@ a) Public functions (`def`). Each checks dtypes and shapes, then the range of ev
    results, and releases the GIL for the loop. Nothing inside a loop is checked: an index that passed cannot leave its array,
    and a nan is carried through, never lost in a comparison.
 b) Loops over accounts, groups and lines (`cdef ... noexcept nogil`), plain Cython, in line order. They hold the aggregation.
-   What turns identifiers into dense codes stands in `_identifiers.pxi`, what sorts lines and adds them up in `_lines.pxi`,
-   what one more line does to a stored sum in `_what_if.pxi`, which are part of this file.
+   What turns identifiers into dense codes stands in `_identifiers.pxi`, what sorts and nets lines in `_lines.pxi`, what adds
+   them up in `_sums.pxi`, what one more line does to a stored sum in `_what_if.pxi`, which are part of this file.
 c) Micro-kernels in C (`_native/`): the innermost vector loops, compiled once per instruction set. One table of function
    pointers is chosen when the module is imported.
 
@@ -193,6 +193,7 @@ include "_identifiers.pxi"
 
 
 include "_lines.pxi"
+include "_sums.pxi"
 
 
 def tiers(amount, table, table_start, floor, rate, slope, deduction, closed):  # IN x 7
