@@ -120,10 +120,9 @@ class Regime:
         """
         if threads < 0 or (block is not None and block < 1):
             raise ValueError(f"threads={threads}, block={block}: threads must be 0 or more and block 1 or more")
-        own = [code for code, account in enumerate(book.accounts) if str(account) in self.overrides] if self.overrides else []
-        if own:
-            alone = np.array(own, dtype=np.int32)
-            return self._assess_each(alone, book, market, threads=threads, block=block, units=units, on_block=on_block)
+        parts = self.parts(book)
+        if len(parts) > 1:
+            return self._assess_each(parts, book, market, threads=threads, block=block, units=units, on_block=on_block)
         started = time.perf_counter()
         encoded = self.encode(book, market)
         block = block or accounts_per_block(encoded)
@@ -137,23 +136,30 @@ class Regime:
             results = self._block(by_block, prepared, first, min(first + block, len(book.accounts)))
             return results if units else results.worst_units()
 
-        parts, names = [], Names(encoded.market, prepared)
+        done, names = [], Names(encoded.market, prepared)
         starts = range(0, len(book.accounts), block)
-        for first, part in zip(starts, in_order(work, starts, threads), strict=True):
-            parts.append(part)
+        for first, results in zip(starts, in_order(work, starts, threads), strict=True):
+            done.append(results)
             if on_block is not None:
-                done = Assessment(self, encoded, prepared, part, {}, every_unit=units, names=names)
-                on_block(min(first + block, len(book.accounts)), done)
-        results = Results.concatenated(parts) if parts else self._block(encoded, prepared, 0, 0)
+                part = Assessment(self, encoded, prepared, results, {}, every_unit=units, names=names)
+                on_block(min(first + block, len(book.accounts)), part)
+        results = Results.concatenated(done) if done else self._block(encoded, prepared, 0, 0)
         seconds["stress"] = time.perf_counter() - started - sum(seconds.values())
         whole = Assessment(self, encoded, prepared, results, seconds, every_unit=units, names=names)
-        if on_block is not None and not parts:
+        if on_block is not None and not done:
             on_block(0, whole)
         return whole
 
+    def parts(self, book: Book) -> tuple[tuple[Codes, Regime], ...]:
+        """Accounts of a book with the rules that they share: those without rules of their own, then the others one by one."""
+        own = [code for code, account in enumerate(book.accounts) if str(account) in self.overrides] if self.overrides else []
+        rest = np.delete(np.arange(len(book.accounts), dtype=np.int32), own)
+        alone = ((np.array([code], dtype=np.int32), self.of(book.accounts[code])) for code in own)
+        return (rest, replace(self, overrides={})), *alone
+
     def _assess_each(
         self,
-        own: Codes,
+        parts: tuple[tuple[Codes, Regime], ...],
         book: Book,
         market: Market,
         *,
@@ -164,9 +170,6 @@ class Regime:
     ) -> Assessment:
         """Accounts with rules of their own one by one, the others together."""
         started = time.perf_counter()
-        rest = np.setdiff1d(np.arange(len(book.accounts), dtype=np.int32), own)
-        shared = replace(self, overrides={})
-        parts = [(rest, shared), *((own[i : i + 1], self.of(book.accounts[int(code)])) for i, code in enumerate(own))]
         done = [
             (codes, regime.assess(book.select(codes, codes=True), market, threads=threads, block=block, units=units))
             for codes, regime in parts

@@ -58,19 +58,19 @@ class Engine:
     def __init__(self, regime: Regime, book: Book, market: Market, *, threads: int = 1) -> None:
         if threads < 0:
             raise ValueError(f"threads={threads}: it must be 0 or more")
-        own = [c for c, name in enumerate(book.accounts) if str(name) in regime.overrides] if regime.overrides else []
-        rest = np.setdiff1d(np.arange(len(book.accounts)), own).astype(np.int32)
-        parts = [(rest, replace(regime, overrides={})), *((np.array([c], np.int32), regime.of(book.accounts[c])) for c in own)]
+        parts = regime.parts(book)
+        several = len(parts) > 1
         self._regime = regime
         self._threads = threads
         self._market = market
         self._kept = tuple(
-            Kept.of(codes, rules, book.select(codes, codes=True) if own else book, market, threads=threads)
+            Kept.of(codes, rules, book.select(codes, codes=True) if several else book, market, threads=threads)
             for codes, rules in parts
         )
         self._part = np.zeros(len(book.accounts), dtype=np.int32)
-        self._part[own] = np.arange(1, len(parts))
-        self._ledger = Ledger.of(regime.encode(book, market) if own else self._kept[0].encoded)
+        for p, (codes, _) in enumerate(parts):
+            self._part[codes] = p
+        self._ledger = Ledger.of(regime.encode(book, market) if several else self._kept[0].encoded)
         self._assessment: Assessment | None = None
 
     def __repr__(self) -> str:
