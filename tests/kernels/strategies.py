@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hn
 
@@ -20,6 +21,15 @@ def both(name, *arguments):
         assert a.dtype == b.dtype
         np.testing.assert_array_equal(a, b)
     return fast
+
+
+def refused_alike(name, *arguments):
+    """Kernel and twin raise the same error in the same words."""
+    with pytest.raises((ValueError, TypeError)) as slow:
+        getattr(twin, name)(*arguments)
+    with pytest.raises(type(slow.value)) as fast:
+        getattr(_core, name)(*arguments)
+    assert str(fast.value) == str(slow.value)
 
 
 def floats(n, elements=finite):

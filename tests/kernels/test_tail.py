@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hn
+from strategies import refused_alike
 
 from margin import _core, kernels
 from margin import _reference as twin
@@ -185,8 +186,4 @@ HOSTILE = {
 
 @pytest.mark.parametrize("case", HOSTILE)
 def test_hostile_input_is_refused_in_the_same_words(case):
-    with pytest.raises((ValueError, TypeError)) as slow:
-        twin.tail(*HOSTILE[case])
-    with pytest.raises(type(slow.value)) as fast:
-        _core.tail(*HOSTILE[case])
-    assert str(fast.value) == str(slow.value)
+    refused_alike("tail", *HOSTILE[case])
