@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from books import POSITIONS, RandomBook, full_rules, scenarios_only
-from margin import batch, io, synthetic
+from margin import Engine, batch, io, synthetic
 from margin.market import SPOT
 
 duckdb = pytest.importorskip("duckdb")
@@ -137,6 +138,24 @@ def test_full_rules_beside_scenarios(beside, scratch, unsorted):
         scenarios()
 
     beside(job(book, scratch / "full", full_rules), peer, name="full X:PM run, unsorted, with balances", rounds=3)
+
+
+def test_market_update_beside_the_whole_run(beside, scratch, unsorted):
+    snapshot, rules = io.read_snapshot(unsorted.folder), scenarios_only(unsorted.folder)
+    engine = Engine(rules, snapshot.book, snapshot.market, threads=THREADS)
+    markets = cycle([snapshot.market.with_(mark=snapshot.market.mark * 1.01), snapshot.market])
+    run = job(unsorted, scratch / "out")
+
+    def reprice():
+        return engine.reprice(next(markets))
+
+    def peer():
+        """the whole run"""
+        run()
+
+    moved = next(markets)
+    np.testing.assert_array_equal(engine.reprice(moved).initial_margin, rules.assess(snapshot.book, moved).initial_margin)
+    beside(reprice, peer, name=f"next market for {SIZE}", rounds=3)
 
 
 def test_memory(note, scratch, unsorted):
