@@ -11,12 +11,16 @@
 
 #include <math.h>
 
+#define CACHE_LINE 8
 #define STRIP 40
 #define STRIP_VECTORS (STRIP / VECTOR_LANES)
 
-/* The lines of a group, or those of them that `which` lists. Sums start from factor * pattern if there is one, else from 0. */
+#define AHEAD 12
+
+/* The lines of a group, or those of them that `which` lists. Sums start from factor * pattern if there is one, else from 0.
+ * The rows of lines that come `ahead` lines later are asked for, so that they are there when they are needed. */
 typedef struct {
-    int64_t n_lines;
+    int64_t n_lines, ahead;
     const int32_t *which, *row;
     const double *quantity, *pattern;
     double factor;
@@ -36,6 +40,9 @@ KERNEL_INLINE void sum_strip(int columns, held_lines held, const double *restric
         const int64_t line = held.which ? held.which[i] : i;
         const vector *const values = (const vector *)(table + held.row[line] * width);
         const double quantity = held.quantity[line];
+        const int64_t later = held.which ? held.which[i + held.ahead] : i + held.ahead;
+        for (int k = 0; held.ahead && k < columns; k += CACHE_LINE)
+            MARGIN_PREFETCH(table + held.row[later] * width + k);
         UNROLLED
         for (int k = 0; k < columns / VECTOR_LANES; ++k)
             total[k] += quantity * values[k];
@@ -80,7 +87,7 @@ KERNEL_INLINE void combine_held(held_lines held, const double *restrict table, i
 static void combine(int64_t n_lines, const int32_t *restrict row, const double *restrict quantity,
                     const double *restrict table, int64_t width, double *restrict out)
 {
-    combine_held((held_lines){n_lines, 0, row, quantity, 0, 0.0}, table, width, out);
+    combine_held((held_lines){n_lines, 0, 0, row, quantity, 0, 0.0}, table, width, out);
 }
 
 static void fold(int64_t n_scenarios, const double *restrict value, double base, double gain, double loss,
@@ -201,11 +208,13 @@ static void stress(int64_t n_groups, const int64_t *restrict start, const int32_
                    double *restrict worst, int32_t *restrict scenario)
 {
     for (int64_t g = 0; g < n_groups; ++g) {
-        const int64_t begin = start[g], n_lines = start[g + 1] - begin;
-        const double low = lowest_held((held_lines){n_lines, 0, row + begin, quantity + begin, 0, 0.0}, table, width,
-                                       n_scenarios, relief + unit[g] * width, total, &scenario[g]);
+        const int64_t begin = start[g], end = start[g + 1];
+        const int64_t ahead = end + AHEAD <= start[n_groups] ? AHEAD : 0;
+        const held_lines held = {end - begin, ahead, 0, row + begin, quantity + begin, 0, 0.0};
+        const double low =
+            lowest_held(held, table, width, n_scenarios, relief + unit[g] * width, total, &scenario[g]);
         worst[g] = low >= 0.0 ? 0.0 : -low;
-        scenario[g] = n_lines ? scenario[g] : -1;
+        scenario[g] = end > begin ? scenario[g] : -1;
     }
 }
 

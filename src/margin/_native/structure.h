@@ -221,7 +221,8 @@ static void stress_structured(int64_t n_groups, const int64_t *restrict start, c
     quantity += start[0];
     for (int64_t i = 0; i < n_left; ++i) {
         const int32_t g = left[i];
-        const held_lines held = {general[g + 1] - general[g], which + general[g], row, quantity,
+        const int64_t ahead = general[g + 1] + AHEAD <= general[n_groups] ? AHEAD : 0;
+        const held_lines held = {general[g + 1] - general[g], ahead, which + general[g], row, quantity,
                                  pattern + unit[g] * width, sum[g]};
         const double low = lowest_held(held, table, width, n_scenarios, relief + unit[g] * width, total, &scenario[g]);
         worst[g] = low >= 0.0 ? 0.0 : -low;
