@@ -71,6 +71,7 @@ cdef extern from "kernels.h":
 
     enum:
         CHUNK "MARGIN_CHUNK"
+        TOGETHER "MARGIN_TOGETHER"
         SHORTLIST_BYTES "MARGIN_SHORTLIST_BYTES"
 
     int margin_available(const margin_kernels **tables) noexcept nogil
@@ -129,10 +130,14 @@ ctypedef fused offset:
 
 cdef int64_t _disordered(const offset *start, int64_t n, int64_t limit) noexcept nogil:
     cdef int64_t i, lowest = 0
-    for i in range(n):
-        if start[i] < lowest or start[i] > limit:
-            return i
-        lowest = start[i]
+    cdef offset signs = start[0]
+    for i in range(1, n):  # as above; a negative one, or one below the one before it
+        signs |= start[i] | (start[i] - start[i - 1])
+    if signs < 0 or start[n - 1] > limit:
+        for i in range(n):
+            if start[i] < lowest or start[i] > limit:
+                return i
+            lowest = start[i]
     return -1
 
 
@@ -275,19 +280,19 @@ def black76_grid(forward, strike, years, sign, vols, unit, move, vol_index):  # 
     _check_codes("vol_index", vol_index, n_vols)
     if move.shape[1] != n_scenarios:
         raise ValueError(f"move has {move.shape[1]} columns; expected {n_scenarios}, the length of vol_index")
-    prices = np.zeros((n, n_scenarios))
+    prices = np.empty((n, n_scenarios))
     if n == 0 or n_scenarios == 0:
         return prices
     cdef const double[::1] f = forward, k = strike, t = years, w = sign
     cdef const double[:, ::1] v = vols, m = move
     cdef const int32_t[::1] u = unit, vi = vol_index
-    scratch = np.empty(2 * n_units * n_scenarios), np.empty(2 * n_vols)
+    scratch = np.empty(2 * n_units * n_scenarios), np.empty(2 * n_vols * TOGETHER)
     cdef double[::1] moves = scratch[0], widths = scratch[1]
     cdef double[:, ::1] price = prices  # OUT
     with nogil:
         _chosen.black76_grid(
             n, n_units, n_scenarios, n_vols, &f[0], &k[0], &t[0], &w[0], &v[0, 0], &u[0], &m[0, 0], &vi[0],
-            &moves[0], &moves[n_units * n_scenarios], &widths[0], &widths[n_vols], &price[0, 0],
+            &moves[0], &moves[n_units * n_scenarios], &widths[0], &widths[n_vols * TOGETHER], &price[0, 0],
         )
     return prices
 

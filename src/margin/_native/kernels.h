@@ -47,6 +47,7 @@ KERNEL_INLINE double margin_where(int condition, double value)
 }
 
 #define MARGIN_CHUNK 256
+#define MARGIN_TOGETHER 32
 #define MARGIN_SHORTLIST_BYTES 384
 
 typedef struct {
@@ -57,7 +58,8 @@ typedef struct {
                     const double *sign, double *price, double *delta);
 
     /* Price of n options under n_scenarios each.
-     * growth and log_growth [unit, scenario] are scratch for 1 + move and its logarithm; deviation and its inverse [vol] too. */
+     * growth and log_growth [unit, scenario] are scratch for 1 + move and its logarithm; deviation and inverse
+     * [vol, MARGIN_TOGETHER] for those of so many options. */
     void (*black76_grid)(int64_t n, int64_t n_units, int64_t n_scenarios, int64_t n_vols, const double *forward,
                          const double *strike, const double *years, const double *sign, const double *vols,
                          const int32_t *unit, const double *move, const int32_t *vol_index, double *growth,
