@@ -25,17 +25,19 @@ def note(request, benchmark):
 
 @pytest.fixture
 def beside(request, benchmark):
-    """Time a job with pytest-benchmark and its peer in the same process; keep the ratio of their best times."""
+    """Time a job with pytest-benchmark and its peer by turns, as the machine may slow down; keep the ratio of their best times."""
     from time import perf_counter
 
-    def measure(job, peer, *, name, rounds=5):
-        benchmark.group = name
-        benchmark.pedantic(job, rounds=rounds, warmup_rounds=1)
+    def measure(job, peer, *, name, rounds=7):
         times = []
-        for _ in range(rounds):
+
+        def timed_peer():
             started = perf_counter()
             peer()
             times.append(perf_counter() - started)
+
+        benchmark.group = name
+        benchmark.pedantic(job, setup=timed_peer, rounds=rounds, warmup_rounds=1)
         ours = benchmark.stats.stats.min if benchmark.stats else float("nan")
         request.config.stash[RATIOS].append((name, peer.__doc__, ours, min(times)))
         return min(times) / ours
