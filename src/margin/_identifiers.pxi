@@ -195,11 +195,11 @@ cdef class Numbering:
         return <int64_t>((self.t.mask + 1) // 8 * 5)
 
     cdef _resize(self, uint64_t size):
-        """A table of so many entries, a power of 2; numpy asks the system for large pages where it is large."""
+        """A table of so many entries, a power of 2, two in a cache line; numpy asks for large pages where it is large."""
         cdef entry *old = self.t.entries
         cdef uint64_t old_size = self.t.mask + 1 if old != NULL else 0
         kept = self._entries
-        cdef int64_t[:, ::1] entries = np.zeros((size, sizeof(entry) // 8), np.int64)
+        cdef double[:, ::1] entries = aligned_table(size // 2, 2 * sizeof(entry) // 8)
         cdef int64_t[::1] first = np.empty(size // 8 * 5, np.int64), ends = np.empty(size // 8 * 5, np.int64)
         self._entries = entries.base
         self.t.entries, self.t.mask = <entry *>&entries[0, 0], size - 1
