@@ -25,7 +25,7 @@ def note(request, benchmark):
 
 @pytest.fixture
 def beside(request, benchmark):
-    """Time a job with pytest-benchmark and its peer by turns, as the machine may slow down; keep the ratio of their best times."""
+    """Time a job with pytest-benchmark and its peer by turns, as machines slow down; keep the ratio of their best times."""
     from time import perf_counter
 
     def measure(job, peer, *, name, rounds=7):

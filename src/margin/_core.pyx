@@ -68,10 +68,15 @@ cdef extern from "kernels.h":
             void *scratch, double *losses, int32_t *scenarios,
         ) noexcept nogil
         void (*sorted_places)(int64_t n, const int32_t *key, int32_t *place) noexcept nogil
+        void (*moved)(
+            int64_t n, const int32_t *code, int64_t n_codes, const int64_t *start, int64_t size, const void *source,
+            void *target, int64_t *head, void *lines,
+        ) noexcept nogil
 
     enum:
         CHUNK "MARGIN_CHUNK"
         TOGETHER "MARGIN_TOGETHER"
+        LINE "MARGIN_LINE"
         SHORTLIST_BYTES "MARGIN_SHORTLIST_BYTES"
 
     int margin_available(const margin_kernels **tables) noexcept nogil

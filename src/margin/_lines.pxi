@@ -159,25 +159,6 @@ def occurring(code, n_codes):  # IN
     return found
 
 
-cdef void _arranged(
-    const int32_t *code, int64_t n, int64_t *head, const void *source, void *target, int64_t size
-) noexcept nogil:
-    """Move every entry behind those of its code before it; head holds where the next one of each code goes."""
-    cdef int64_t i
-    if size == 8:
-        for i in range(n):
-            (<uint64_t *>target)[head[code[i]]] = (<const uint64_t *>source)[i]
-            head[code[i]] += 1
-    elif size == 4:
-        for i in range(n):
-            (<uint32_t *>target)[head[code[i]]] = (<const uint32_t *>source)[i]
-            head[code[i]] += 1
-    else:
-        for i in range(n):
-            (<uint8_t *>target)[head[code[i]]] = (<const uint8_t *>source)[i]
-            head[code[i]] += 1
-
-
 def arranged(code, n_codes, columns):  # IN, IN
     """Columns (of 1, 4 or 8 bytes an entry) in the order of their codes, of equal ones in the order given.
 
@@ -194,7 +175,8 @@ def arranged(code, n_codes, columns):  # IN, IN
     if n == 0:
         return start_array, results
     cdef const int32_t[::1] codes = code
-    cdef int64_t[::1] start = start_array, head  # OUT
+    cdef int64_t[::1] start = start_array, head = np.empty(count, np.int64)  # OUT, scratch
+    cdef double[:, ::1] lines = aligned_table(count, LINE // sizeof(double))
     cdef const uint8_t[::1] given
     cdef uint8_t[::1] placed
     with nogil:
@@ -203,9 +185,9 @@ def arranged(code, n_codes, columns):  # IN, IN
         for i in range(count):
             start[i + 1] += start[i]
     for column, result in zip(columns, results):
-        given, placed, size, head = column.view(np.uint8), result.view(np.uint8), column.itemsize, start_array.copy()
+        given, placed, size = column.view(np.uint8), result.view(np.uint8), column.itemsize
         with nogil:
-            _arranged(&codes[0], n, &head[0], &given[0], &placed[0], size)
+            _chosen.moved(n, &codes[0], count, &start[0], size, &given[0], &placed[0], &head[0], &lines[0, 0])
     return start_array, results
 
 

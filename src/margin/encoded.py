@@ -15,6 +15,7 @@ from margin.contracts import option_value, unrealised_pnl
 from margin.errors import DataError
 from margin.market import SPOT, Market
 from margin.pools.holdings import Holdings
+from margin.threads import in_order
 
 Codes = NDArray[np.int32]
 Offsets = NDArray[np.int64]
@@ -118,7 +119,7 @@ class Encoded:
         currencies = np.unique(np.concatenate((owned, market.settlement[held], traded))).astype(np.int32)
         return cls(book, market, instrument_row, currency_row, held, currencies, *by_account)
 
-    def in_blocks(self, block: int) -> Encoded:
+    def in_blocks(self, block: int, *, threads: int = 1) -> Encoded:
         """The same with its rows moved together by blocks of so many accounts, so that reading a block does not wait for memory.
 
         Rows of an account keep their order. Only whole blocks can be asked for.
@@ -127,7 +128,7 @@ class Encoded:
         for name in ("positions", "orders", "balances"):
             by: ByAccount = getattr(self, name)
             if by.bounds is None:
-                moved[name] = _moved(getattr(book, name), replace(by, block=block))
+                moved[name] = _moved(getattr(book, name), replace(by, block=block), threads)
         tables: dict[str, Any] = {name: rows for name, (rows, _) in moved.items()}
         by_block: dict[str, Any] = {name: by for name, (_, by) in moved.items()}
         return replace(self, book=replace(book, **tables), **by_block) if moved else self
@@ -231,11 +232,15 @@ def _least(cell: NDArray[np.int64], values: NDArray[np.float64], shape: tuple[in
     return least.reshape(shape)
 
 
-def _moved(rows: Any, by: ByAccount) -> tuple[Any, ByAccount]:
+def _moved(rows: Any, by: ByAccount, threads: int) -> tuple[Any, ByAccount]:
     """Rows of positions, orders or balances in the order of blocks."""
     columns = {name: getattr(rows, name) for name in type(rows).__slots__ if getattr(rows, name) is not None}
-    _, values = kernels.arranged(by.blocks, by.n_blocks, list(columns.values()))
-    new = replace(rows, **dict(zip(columns, values, strict=True)))
+    blocks = by.blocks
+
+    def work(column: NDArray[Any]) -> NDArray[Any]:
+        return kernels.arranged(blocks, by.n_blocks, [column])[1][0]
+
+    new = replace(rows, **dict(zip(columns, in_order(work, list(columns.values()), threads), strict=True)))
     return new, replace(by, account=new.account)
 
 

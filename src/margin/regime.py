@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +24,10 @@ from margin.models.split import SplitModel
 from margin.params import Parameters
 from margin.pools import Collateral, Holdings, Partition, Pool
 from margin.pools.cross import counted_equity
+from margin.threads import in_order
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
-S = TypeVar("S")
-T = TypeVar("T")
 
 BLOCK = 1 << 16
 """Most accounts in a block."""
@@ -130,7 +127,7 @@ class Regime:
         prepared = self.prepare(encoded)
         seconds["price"] = time.perf_counter() - started - seconds["encode"]
 
-        by_block = encoded.in_blocks(block)
+        by_block = encoded.in_blocks(block, threads=threads)
 
         def work(first: int) -> Results:
             results = self._block(by_block, prepared, first, min(first + block, len(book.accounts)))
@@ -292,16 +289,6 @@ def accounts_per_block(encoded: Encoded) -> int:
     book = encoded.book
     rows = max(1, len(book.positions) + len(book.orders))
     return max(1, min(BLOCK, CELLS // max(1, len(encoded.currencies)), ROWS * len(book.accounts) // rows))
-
-
-def in_order(work: Callable[[S], T], starts: Sequence[S], threads: int) -> Iterator[T]:
-    """Results of `work` in the order of `starts`, computed on several threads."""
-    count = threads or len(os.sched_getaffinity(0))
-    if count == 1 or len(starts) < 2:
-        yield from map(work, starts)
-        return
-    with ThreadPoolExecutor(count) as executor:
-        yield from executor.map(work, starts)
 
 
 def sharing(holdings: Holdings, partition: Partition) -> Holdings:

@@ -57,6 +57,22 @@ def test_columns_are_arranged_by_code(data, n, n_codes):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("isa", _core.isas())
+@pytest.mark.parametrize("n_codes", [1, 3, 40])
+def test_whole_cache_lines_are_arranged(isa, n_codes):
+    chosen = _core.isa()
+    try:
+        _core._force(isa)
+        for n in (1, 63, 64, 65, 1000, 9999):
+            random = np.random.default_rng(n)
+            code = np.minimum(random.integers(0, n_codes, n), random.integers(0, n_codes, n)).astype(np.int32)
+            columns = [random.normal(size=n).astype(dtype) for dtype in (np.float64, np.int32, np.int8)]
+            for column, arranged in zip(columns, _core.arranged(code, n_codes, columns)[1], strict=True):
+                np.testing.assert_array_equal(arranged, column[np.argsort(code, kind="stable")])
+    finally:
+        _core._force(chosen)
+
+
 @given(data=st.data(), n=st.integers(0, 30))
 def test_bounds_and_occurring(data, n):
     code = data.draw(codes(n, 6))

@@ -1,5 +1,6 @@
 /* Compiled once per instruction set; KERNEL_ISA is base, v3 or v4. */
 #include "black76.h"
+#include "moved.h"
 #include "places.h"
 #include "scenarios.h"
 #include "structure.h"
@@ -13,4 +14,4 @@
 extern const margin_kernels TABLE(KERNEL_ISA);
 const margin_kernels TABLE(KERNEL_ISA) = {NAME(KERNEL_ISA), black76, black76_grid, combine, fold, lowest,
                                           stress, stress_structured, tail,
-                                          sorted_places};
+                                          sorted_places, moved};

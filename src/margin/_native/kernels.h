@@ -48,6 +48,7 @@ KERNEL_INLINE double margin_where(int condition, double value)
 
 #define MARGIN_CHUNK 256
 #define MARGIN_TOGETHER 32
+#define MARGIN_LINE 64 /* bytes of a cache line */
 #define MARGIN_SHORTLIST_BYTES 384
 
 typedef struct {
@@ -99,6 +100,11 @@ typedef struct {
 
     /* Place of each key when they are sorted, of equal ones in the order given; arrays are padded to a multiple of 16. */
     void (*sorted_places)(int64_t n, const int32_t *key, int32_t *place);
+
+    /* Entries of 1, 4 or 8 bytes in the order of their codes, of equal ones in the order given; start says where each code
+     * begins. head [code] and lines [code, MARGIN_LINE bytes, on cache lines] are scratch. */
+    void (*moved)(int64_t n, const int32_t *code, int64_t n_codes, const int64_t *start, int64_t size, const void *source,
+                  void *target, int64_t *head, void *lines);
 } margin_kernels;
 
 /* The tables this machine can run, the widest last, and their number. */

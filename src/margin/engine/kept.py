@@ -16,7 +16,8 @@ from margin.engine.block import Block, alike, same_bands, same_order
 from margin.engine.rules import PricedRules, blocks
 from margin.market import Market
 from margin.models.requirement import Prepared
-from margin.regime import Regime, in_order
+from margin.regime import Regime
+from margin.threads import in_order
 
 Codes = NDArray[np.int32]
 

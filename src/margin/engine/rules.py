@@ -13,7 +13,8 @@ from margin.book import Book
 from margin.encoded import Encoded
 from margin.market import SPOT, Market
 from margin.models.requirement import Prepared
-from margin.regime import Regime, accounts_per_block, in_order
+from margin.regime import Regime, accounts_per_block
+from margin.threads import in_order
 
 Flags = NDArray[np.bool_]
 

@@ -1,0 +1,23 @@
+"""Work on several threads, results in the order in which the work was given."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+def in_order(work: Callable[[S], T], items: Sequence[S], threads: int) -> Iterator[T]:
+    """Results of `work` in the order of `items`, computed on so many threads; 0 takes all processors."""
+    count = threads or len(os.sched_getaffinity(0))
+    if count == 1 or len(items) < 2:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(count) as executor:
+        yield from executor.map(work, items)
