@@ -39,6 +39,13 @@ def check_count(name: str, count: int) -> None:
         raise ValueError(message)
 
 
+def check_block(block: int) -> None:
+    """A block has at least one member."""
+    if block < 1:
+        message = f"block is {block}; expected 1 or more"
+        raise ValueError(message)
+
+
 def check_length(name: str, array: npt.NDArray[Any], expected: int) -> None:
     """An array has as many items as another."""
     if len(array) != expected:

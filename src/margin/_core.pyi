@@ -63,6 +63,7 @@ def group(
 def arranged(
     code: _Int32,  # const int32_t[::1]
     n_codes: int,  # int64_t
+    block: int,  # int64_t
     columns: Sequence[npt.NDArray[Any]],
 ) -> tuple[_Int64, tuple[npt.NDArray[Any], ...]]: ...
 def bounds(

@@ -22,7 +22,7 @@ import os
 import numpy as np
 
 from margin._aligned import aligned_table
-from margin._checks import check_columns, check_count, check_folds, check_length, check_structure, dtypes, tail_mass
+from margin._checks import check_block, check_columns, check_count, check_folds, check_length, check_structure, dtypes, tail_mass
 
 cimport cython
 from libc.math cimport fabs
@@ -69,8 +69,8 @@ cdef extern from "kernels.h":
         ) noexcept nogil
         void (*sorted_places)(int64_t n, const int32_t *key, int32_t *place) noexcept nogil
         void (*moved)(
-            int64_t n, const int32_t *code, int64_t n_codes, const int64_t *start, int64_t size, const void *source,
-            void *target, int64_t *head, void *lines,
+            int64_t n, const int32_t *code, double share, int64_t n_blocks, const int64_t *start, int64_t size,
+            const void *source, void *target, int64_t *head, void *lines,
         ) noexcept nogil
 
     enum:

@@ -159,17 +159,19 @@ def occurring(code, n_codes):  # IN
     return found
 
 
-def arranged(code, n_codes, columns):  # IN, IN
-    """Columns (of 1, 4 or 8 bytes an entry) in the order of their codes, of equal ones in the order given.
+def arranged(code, n_codes, block, columns):  # IN, IN
+    """Columns (of 1, 4 or 8 bytes an entry) in the order of blocks of so many codes, within a block in the order given.
 
-    Returns where each code begins and the last ends, and the columns. Quick where codes are few enough that the next place of
-    each stays in the cache.
+    Returns where each block begins and the last ends, and the columns. Quick where blocks are few enough that a line of each
+    stays in the cache.
     """
     dtypes(code=(code, "i4", 1))
     check_count("n_codes", n_codes)
+    check_block(block)
     check_columns(columns, len(code))
     _check_codes("code", code, n_codes)
-    cdef int64_t n = len(code), count = n_codes, i, size
+    cdef int64_t n = len(code), count = -(-n_codes // block), i, size
+    cdef double share = np.nextafter(1.0 / block, 1.0)  # somewhat more than 1 / block, so that a whole quotient is not missed
     start_array = np.zeros(count + 1, np.int64)
     results = tuple([np.empty_like(column) for column in columns])
     if n == 0:
@@ -181,13 +183,15 @@ def arranged(code, n_codes, columns):  # IN, IN
     cdef uint8_t[::1] placed
     with nogil:
         for i in range(n):
-            start[codes[i] + 1] += 1
+            start[<int64_t>(codes[i] * share) + 1] += 1
         for i in range(count):
             start[i + 1] += start[i]
     for column, result in zip(columns, results):
         given, placed, size = column.view(np.uint8), result.view(np.uint8), column.itemsize
         with nogil:
-            _chosen.moved(n, &codes[0], count, &start[0], size, &given[0], &placed[0], &head[0], &lines[0, 0])
+            _chosen.moved(
+                n, &codes[0], share, count, &start[0], size, &given[0], &placed[0], &head[0], &lines[0, 0]
+            )
     return start_array, results
 
 

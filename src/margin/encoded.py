@@ -34,33 +34,24 @@ class ByAccount:
     n_accounts : int
     block : int
         Rows are told apart by blocks of so many accounts: where it is not 1, only whole blocks can be asked for.
+    block_start : ndarray of int64, shape (n_blocks + 1,), optional
+        Where the rows of each block begin and those of the last end, if it is known that rows stand by block.
     """
 
     account: Codes
     n_accounts: int
     block: int = 1
-
-    @cached_property
-    def blocks(self) -> Codes:
-        """Block of each row."""
-        return self.account if self.block == 1 else self.account // np.int32(self.block)
-
-    @property
-    def n_blocks(self) -> int:
-        """Number of blocks."""
-        return -(-self.n_accounts // self.block)
+    block_start: Offsets | None = None
 
     @cached_property
     def bounds(self) -> Offsets | None:
         """Where the rows of each block begin and those of the last end; None where rows do not stand by block."""
-        return kernels.bounds(self.blocks, self.n_blocks)
+        return kernels.bounds(self.account, self.n_accounts) if self.block_start is None else self.block_start
 
     @cached_property
     def sorting(self) -> tuple[Offsets, Offsets]:
-        """Where each block begins among all rows in the order of blocks, and the rows in that order."""
-        if self.bounds is not None:
-            return self.bounds, np.arange(len(self.account))
-        return kernels.group(self.blocks, None, self.n_blocks)
+        """Where each account begins among all rows in the order of accounts, and the rows in that order."""
+        return kernels.group(self.account, None, self.n_accounts)
 
     def rows(self, first: int, last: int) -> Rows:
         """Rows of accounts ``first .. last - 1``."""
@@ -128,7 +119,7 @@ class Encoded:
         for name in ("positions", "orders", "balances"):
             by: ByAccount = getattr(self, name)
             if by.bounds is None:
-                moved[name] = _moved(getattr(book, name), replace(by, block=block), threads)
+                moved[name] = _moved(getattr(book, name), by.n_accounts, block, threads)
         tables: dict[str, Any] = {name: rows for name, (rows, _) in moved.items()}
         by_block: dict[str, Any] = {name: by for name, (_, by) in moved.items()}
         return replace(self, book=replace(book, **tables), **by_block) if moved else self
@@ -232,16 +223,18 @@ def _least(cell: NDArray[np.int64], values: NDArray[np.float64], shape: tuple[in
     return least.reshape(shape)
 
 
-def _moved(rows: Any, by: ByAccount, threads: int) -> tuple[Any, ByAccount]:
+def _moved(rows: Any, n_accounts: int, block: int, threads: int) -> tuple[Any, ByAccount]:
     """Rows of positions, orders or balances in the order of blocks."""
     columns = {name: getattr(rows, name) for name in type(rows).__slots__ if getattr(rows, name) is not None}
-    blocks = by.blocks
+    columns = dict(sorted(columns.items(), key=lambda item: -item[1].itemsize))  # the longest work first
 
-    def work(column: NDArray[Any]) -> NDArray[Any]:
-        return kernels.arranged(blocks, by.n_blocks, [column])[1][0]
+    def work(column: NDArray[Any]) -> tuple[Offsets, NDArray[Any]]:
+        start, (moved,) = kernels.arranged(rows.account, n_accounts, block, [column])
+        return start, moved
 
-    new = replace(rows, **dict(zip(columns, in_order(work, list(columns.values()), threads), strict=True)))
-    return new, replace(by, account=new.account)
+    starts, moved = zip(*in_order(work, list(columns.values()), threads), strict=True)
+    new = replace(rows, **dict(zip(columns, moved, strict=True)))
+    return new, ByAccount(new.account, n_accounts, block, starts[0])
 
 
 def _refuse_spot(book: Book, market: Market, instrument_row: Codes, *, orders: bool) -> None:

@@ -44,16 +44,16 @@ def test_every_instruction_set_places_equal_keys_in_the_order_given(isa):
         _core._force(chosen)
 
 
-@given(data=st.data(), n=st.integers(0, 60), n_codes=st.integers(1, 6))
-def test_columns_are_arranged_by_code(data, n, n_codes):
+@given(data=st.data(), n=st.integers(0, 60), n_codes=st.integers(1, 6), block=st.integers(1, 7))
+def test_columns_are_arranged_by_block(data, n, n_codes, block):
     code = data.draw(codes(n, n_codes))
     columns = [data.draw(floats(n, anything)), data.draw(codes(n, 9)), code.astype(np.int8), data.draw(hn.arrays(np.bool_, n))]
-    start, fast = _core.arranged(code, n_codes, columns)
-    expected, slow = twin.arranged(code, n_codes, columns)
+    start, fast = _core.arranged(code, n_codes, block, columns)
+    expected, slow = twin.arranged(code, n_codes, block, columns)
     np.testing.assert_array_equal(start, expected)
     for column, one, other in zip(columns, fast, slow, strict=True):
         assert one.dtype == other.dtype == column.dtype
-        np.testing.assert_array_equal(one, column[np.argsort(code, kind="stable")])
+        np.testing.assert_array_equal(one, column[np.argsort(code // block, kind="stable")])
         np.testing.assert_array_equal(one, other)
 
 
@@ -67,10 +67,19 @@ def test_whole_cache_lines_are_arranged(isa, n_codes):
             random = np.random.default_rng(n)
             code = np.minimum(random.integers(0, n_codes, n), random.integers(0, n_codes, n)).astype(np.int32)
             columns = [random.normal(size=n).astype(dtype) for dtype in (np.float64, np.int32, np.int8)]
-            for column, arranged in zip(columns, _core.arranged(code, n_codes, columns)[1], strict=True):
+            for column, arranged in zip(columns, _core.arranged(code, n_codes, 1, columns)[1], strict=True):
                 np.testing.assert_array_equal(arranged, column[np.argsort(code, kind="stable")])
     finally:
         _core._force(chosen)
+
+
+@pytest.mark.parametrize("block", [999_983, 1 << 20, 3_000_001, (1 << 31) - 1])
+def test_large_codes_are_in_the_block_they_are_in(block):
+    most = (1 << 31) - 1
+    first = np.arange(0, most, block, dtype=np.int64)
+    code = np.unique(np.clip(np.concatenate((first, first + 1, first - 1)), 0, most - 1)).astype(np.int32)
+    start, _ = _core.arranged(code, most, block, [])
+    np.testing.assert_array_equal(np.diff(start), np.bincount(code // np.int32(block), minlength=-(-most // block)))
 
 
 @given(data=st.data(), n=st.integers(0, 30))
@@ -185,9 +194,10 @@ def test_products_and_profits(data, n, rows):
 I4, I8 = np.dtype("i4"), np.dtype("i8")
 ONE, NONE, PAIR = np.zeros(1, I4), np.zeros(1), np.zeros((1, 2), I4)
 HOSTILE = {
-    "a column too short": ("arranged", np.zeros(2, I4), 1, [NONE]),
-    "a column of two dimensions": ("arranged", ONE, 1, [np.zeros((1, 1))]),
-    "a column of names": ("arranged", ONE, 1, [np.array(["abc"])]),
+    "a column too short": ("arranged", np.zeros(2, I4), 1, 1, [NONE]),
+    "a column of two dimensions": ("arranged", ONE, 1, 1, [np.zeros((1, 1))]),
+    "a block of no codes": ("arranged", ONE, 1, 0, []),
+    "a column of names": ("arranged", ONE, 1, 1, [np.array(["abc"])]),
     "code beyond": ("bounds", np.array([0, 3], I4), 3),
     "negative code": ("occurring", np.array([-1], I4), 3),
     "negative number of codes": ("occurring", ONE, -1),
