@@ -134,12 +134,15 @@ class Ids:
     def take(self, indices: NDArray[np.integer[Any]] | Iterable[int]) -> Ids:
         """The identifiers at `indices` (from 0; negative ones are not positions from the end but an error)."""
         at = np.asarray(indices, dtype=np.int64)
-        if len(at) and (at.min() < 0 or at.max() >= len(self)):
-            problem = f"indices must lie in 0 .. {len(self) - 1}; have {at.min()} .. {at.max()}"
+        first, last = (int(at.min()), int(at.max())) if len(at) else (0, -1)
+        if first < 0 or last >= len(self):
+            problem = f"indices must lie in 0 .. {len(self) - 1}; have {first} .. {last}"
             raise IndexError(problem)
         if self.values is not None:
             return Ids(self.values[at])
-        return Ids(None, *kernels.take_bytes(self.data, self.offsets, at))
+        offsets = self.offsets[first : last + 2]  # so that taking a block of them does not go through all
+        data = self.data[offsets[0] : offsets[-1]]
+        return Ids(None, *kernels.take_bytes(data, offsets - offsets[0], at - first))
 
     def encode(self) -> tuple[Codes, Ids]:
         """Number the distinct identifiers in order of first occurrence.
