@@ -120,6 +120,8 @@ def test_run_beside_reading_and_writing(beside, scratch, unsorted):
     result = parquet.read_table(scratch / "out" / "assessments.parquet")
     columns = dict(zip(result.column_names, result.combine_chunks().columns, strict=True))
 
+    pa.set_cpu_count(THREADS)  # by default it counts what OMP_NUM_THREADS says
+
     def peer():
         """pyarrow: read the columns, write the result"""
         parquet.read_table(unsorted.positions, columns=COLUMNS)
