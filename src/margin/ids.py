@@ -168,6 +168,13 @@ class Ids:
         """
         if not len(self) or not len(vocabulary) or self.is_integer != vocabulary.is_integer:
             return np.full(len(self), -1, dtype=np.int32)
+        if 2 * len(self) < len(vocabulary):  # a hash table of the few, and the many looked up in it
+            codes, asked = self.encode()
+            code = vocabulary.lookup(asked)
+            position = np.full(len(asked), -1, dtype=np.int32)
+            found = np.flatnonzero(code >= 0)[::-1]  # of equal ones the first is written last
+            position[code[found]] = found
+            return position[codes]
         if self.values is not None and vocabulary.values is not None:
             return kernels.lookup_int64(vocabulary.values, self.values)
         return kernels.lookup_bytes(vocabulary.data, vocabulary.offsets, self.data, self.offsets)
