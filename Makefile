@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PARALLEL := -n auto --dist worksteal
 NATIVE := pyproject.toml setup.py $(wildcard src/margin/*.pyx src/margin/*.pxi src/margin/_native/*)
 
 .DEFAULT_GOAL := help
@@ -25,8 +26,8 @@ types: $(VENV)/dev.stamp
 	$(BIN)/stubtest margin._core
 
 check: $(VENV)/dev.stamp
-	$(BIN)/pytest -q
-	MARGIN_IMPL=python $(BIN)/pytest -q tests/models tests/pools tests/test_vectors_*.py
+	$(BIN)/pytest -q $(PARALLEL)
+	MARGIN_IMPL=python $(BIN)/pytest -q $(PARALLEL) tests/models tests/pools tests/test_vectors_*.py
 
 bench: $(VENV)/bench.stamp ## kernels and the whole run beside their peers; ends in a table of ratios
 	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/pytest bench --benchmark-only
