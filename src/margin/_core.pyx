@@ -327,9 +327,9 @@ def stress(start, unit, row, quantity, table, relief, n_scenarios):  # IN x 6
     """
     _check_stress(start, unit, row, quantity, table, relief, n_scenarios)
     cdef int64_t n = len(start) - 1, width = table.shape[1], count = n_scenarios
-    worsts, scenarios = np.zeros(n), np.full(n, -1, np.int32)
     if n == 0 or count == 0:
-        return worsts, scenarios
+        return np.zeros(n), np.full(n, -1, np.int32)
+    worsts, scenarios = np.empty(n), np.empty(n, np.int32)
     if len(row) == 0:  # nothing is read through these; a group without lines still has its relief
         row, quantity, table = np.zeros(1, np.int32), np.zeros(1), np.zeros((1, width))
     cdef const int64_t[::1] bounds = start
@@ -357,9 +357,9 @@ def stress_structured(start, unit, row, quantity, table, coefficient, pattern, r
     _check_stress(start, unit, row, quantity, table, relief, n_scenarios)
     check_structure(coefficient, pattern, table, relief)
     cdef int64_t n = len(start) - 1, n_lines = len(row), width = table.shape[1], count = n_scenarios, chunk, g, most = 0
-    worsts, scenarios = np.zeros(n), np.full(n, -1, np.int32)
     if n == 0 or count == 0:
-        return worsts, scenarios
+        return np.zeros(n), np.full(n, -1, np.int32)
+    worsts, scenarios = np.empty(n), np.empty(n, np.int32)
     if n_lines == 0:  # as in `stress`
         row, quantity, table, coefficient = np.zeros(1, np.int32), np.zeros(1), np.zeros((1, width)), np.zeros(1)
     cdef const int64_t[::1] bounds = start
