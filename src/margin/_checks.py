@@ -46,6 +46,13 @@ def check_block(block: int) -> None:
         raise ValueError(message)
 
 
+def check_threads(threads: int) -> None:
+    """Work is done on at least one thread."""
+    if threads < 1:
+        message = f"threads is {threads}; expected 1 or more"
+        raise ValueError(message)
+
+
 def check_length(name: str, array: npt.NDArray[Any], expected: int) -> None:
     """An array has as many items as another."""
     if len(array) != expected:

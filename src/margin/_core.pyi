@@ -65,6 +65,7 @@ def arranged(
     n_codes: int,  # int64_t
     block: int,  # int64_t
     columns: Sequence[npt.NDArray[Any]],
+    threads: int = 1,
 ) -> tuple[_Int64, tuple[npt.NDArray[Any], ...]]: ...
 def bounds(
     code: _Int32,  # const int32_t[::1]

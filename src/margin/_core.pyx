@@ -22,7 +22,10 @@ import os
 import numpy as np
 
 from margin._aligned import aligned_table
-from margin._checks import check_block, check_columns, check_count, check_folds, check_length, check_structure, dtypes, tail_mass
+from margin._checks import (
+    check_block, check_columns, check_count, check_folds, check_length, check_structure, check_threads, dtypes, tail_mass,
+)
+from margin.threads import in_order
 
 cimport cython
 from libc.math cimport fabs

@@ -287,7 +287,7 @@ cdef class Numbering:
         """Bytes and offsets of the distinct strings."""
         ends = np.zeros(self.t.count + 1, np.int64)
         ends[1:] = self._ends[: self.t.count]
-        return self._arena[: ends[-1]].copy(), ends
+        return self._arena[: ends[self.t.count]].copy(), ends
 
 
 cdef inline int64_t _offset(const keys *k, int64_t i) noexcept nogil:

@@ -2,14 +2,17 @@
 
 cdef enum:
     FEW = 64  # lines that are placed by counting; more are merged from runs of so many
+    PIECE = 1024  # codes that are looked at before it is asked whether that is enough
 
 
 cdef bint _falls(const int32_t *code, int64_t n) noexcept nogil:
     """Whether a code is below the one before it."""
-    cdef int64_t i
+    cdef int64_t i, begin = 1
     cdef bint falls = False
-    for i in range(1, n):  # no early exit, so that it vectorises
-        falls |= code[i] < code[i - 1]
+    while begin < n and not falls:
+        for i in range(begin, min(n, begin + PIECE)):  # no early exit from a piece, so that it vectorises
+            falls |= code[i] < code[i - 1]
+        begin += PIECE
     return falls
 
 
@@ -25,13 +28,37 @@ cdef void _begun(const int32_t *code, int64_t n, int64_t *start, int64_t n_codes
         start[c] = n
 
 
-cdef void _counted(const int32_t *major, int64_t n, int64_t *start, int64_t n_major, int64_t *order) noexcept nogil:
+# A line that is to be sorted is one number, its key above its place among the lines: numbers of equal keys are in the order given.
+
+cdef enum:
+    PLACE_BITS = 32
+
+
+cdef inline int64_t _keyed(const int32_t *code, const int32_t *key, int64_t line) noexcept nogil:
+    """A line by the key of its code; by its own key where there are no codes, by its place where there are no keys."""
+    if key == NULL:
+        return line
+    return <int64_t>(<uint64_t>(key[line] if code == NULL else key[code[line]]) << PLACE_BITS) | line
+
+
+cdef inline int64_t _line(int64_t keyed) noexcept nogil:
+    return keyed & ((<int64_t>1 << PLACE_BITS) - 1)
+
+
+cdef _check_lines_count(int64_t n):
+    if n >> PLACE_BITS:
+        raise ValueError(f"there are {n} lines; expected fewer than {2**PLACE_BITS}")
+
+
+cdef void _counted(
+    const int32_t *major, const int32_t *code, const int32_t *key, int64_t n, int64_t *start, int64_t n_major, int64_t *lines
+) noexcept nogil:
     """Counting sort: count each major, add up to offsets, then place every line behind those of its major before it."""
     cdef int64_t i, m
     if not _falls(major, n):  # in order already; counting would wait at each line for the count of the line before
         _begun(major, n, start, n_major)
         for i in range(n):
-            order[i] = i
+            lines[i] = _keyed(code, key, i)
         return
     for m in range(n_major + 1):
         start[m] = 0
@@ -40,35 +67,35 @@ cdef void _counted(const int32_t *major, int64_t n, int64_t *start, int64_t n_ma
     for m in range(n_major):
         start[m + 1] += start[m]
     for i in range(n):
-        order[start[major[i]]] = i
+        lines[start[major[i]]] = _keyed(code, key, i)
         start[major[i]] += 1
     for m in range(n_major, 0, -1):  # start now holds the ends
         start[m] = start[m - 1]
     start[0] = 0
 
 
-cdef void _placed(int64_t *order, int64_t n, const int32_t *minor) noexcept nogil:
-    """Stable sort of at most `FEW` lines by minor."""
+cdef void _placed(int64_t *lines, int64_t n) noexcept nogil:
+    """Sort at most `FEW` lines by their keys."""
     cdef int32_t[FEW] key, place
-    cdef int64_t[FEW] line
+    cdef int64_t[FEW] given
     cdef int64_t i
     for i in range(n):
-        line[i] = order[i]
-        key[i] = minor[line[i]]
+        given[i] = lines[i]
+        key[i] = <int32_t>(lines[i] >> PLACE_BITS)
     _chosen.sorted_places(n, key, place)
     for i in range(n):
-        order[place[i]] = line[i]
+        lines[place[i]] = given[i]
 
 
-cdef void _sorted(int64_t *order, int64_t n, const int32_t *minor, int64_t *scratch) noexcept nogil:
-    """Stable sort of a segment by minor: placing in runs, then merging them."""
+cdef void _sorted(int64_t *lines, int64_t n, int64_t *scratch) noexcept nogil:
+    """Sort a segment by keys: placing in runs, then merging them."""
     cdef int64_t i, j, k, begin, middle, end, width = FEW
-    cdef int64_t *source = order
+    cdef int64_t *source = lines
     cdef int64_t *target = scratch
     cdef bint first
     begin = 0
     while begin < n:
-        _placed(order + begin, min(width, n - begin), minor)
+        _placed(lines + begin, min(width, n - begin))
         begin += width
     while width < n:
         begin = 0
@@ -76,7 +103,7 @@ cdef void _sorted(int64_t *order, int64_t n, const int32_t *minor, int64_t *scra
             middle, end = min(begin + width, n), min(begin + 2 * width, n)
             i, j, k = begin, middle, begin
             while i < middle and j < end:
-                first = minor[source[i]] <= minor[source[j]]
+                first = source[i] < source[j]
                 target[k] = source[i] if first else source[j]
                 i += first
                 j += not first
@@ -86,12 +113,12 @@ cdef void _sorted(int64_t *order, int64_t n, const int32_t *minor, int64_t *scra
             begin = end
         source, target = target, source
         width *= 2
-    if source != order:
-        memcpy(order, source, n * sizeof(int64_t))
+    if source != lines:
+        memcpy(lines, source, n * sizeof(int64_t))
 
 
-cdef _sort_segments(const int64_t[::1] start, int64_t[::1] order, const int32_t[::1] minor):
-    """Stable sort of each segment of the order by minor."""
+cdef _sort_segments(const int64_t[::1] start, int64_t[::1] lines):
+    """Sort each segment of the lines by keys."""
     cdef int64_t m, length, longest = 0
     for m in range(start.shape[0] - 1):
         longest = max(longest, start[m + 1] - start[m])
@@ -100,7 +127,7 @@ cdef _sort_segments(const int64_t[::1] start, int64_t[::1] order, const int32_t[
         for m in range(start.shape[0] - 1):
             length = start[m + 1] - start[m]
             if length > 1:
-                _sorted(&order[start[m]], length, &minor[0], &scratch[0])
+                _sorted(&lines[start[m]], length, &scratch[0])
 
 
 def group(major, minor, n_major):  # IN, IN
@@ -111,17 +138,24 @@ def group(major, minor, n_major):  # IN, IN
         dtypes(minor=(minor, "i4", 1))
         check_length("minor", minor, len(major))
     _check_codes("major", major, n_major)
-    cdef int64_t n = len(major), m = n_major
+    cdef int64_t n = len(major), m = n_major, i
+    _check_lines_count(n)
     start_array, order_array = np.zeros(m + 1, np.int64), np.empty(n, np.int64)
     if n == 0:
         return start_array, order_array
-    cdef const int32_t[::1] majors = major
+    cdef const int32_t[::1] majors = major, minors = minor
+    cdef const int32_t *key = NULL
+    if minor is not None:
+        key = &minors[0]
     cdef int64_t[::1] start = start_array  # OUT
     cdef int64_t[::1] order = order_array  # OUT
     with nogil:
-        _counted(&majors[0], n, &start[0], m, &order[0])
+        _counted(&majors[0], NULL, key, n, &start[0], m, &order[0])
     if minor is not None:
-        _sort_segments(start, order, minor)
+        _sort_segments(start, order)
+        with nogil:
+            for i in range(n):
+                order[i] = _line(order[i])
     return start_array, order_array
 
 
@@ -129,7 +163,6 @@ def bounds(code, n_codes):  # IN
     """Where each code begins and the last ends, where codes do not fall; None where they do."""
     dtypes(code=(code, "i4", 1))
     check_count("n_codes", n_codes)
-    _check_codes("code", code, n_codes)
     start_array = np.zeros(n_codes + 1, np.int64)
     cdef int64_t n = len(code), count = n_codes
     if n == 0:
@@ -139,9 +172,12 @@ def bounds(code, n_codes):  # IN
     cdef bint falls
     with nogil:
         falls = _falls(&codes[0], n)
-        if not falls:
-            _begun(&codes[0], n, &start[0], count)
-    return None if falls else start_array
+    if falls:
+        return None
+    _check_codes("code", code, n_codes)
+    with nogil:
+        _begun(&codes[0], n, &start[0], count)
+    return start_array
 
 
 def occurring(code, n_codes):  # IN
@@ -159,40 +195,65 @@ def occurring(code, n_codes):  # IN
     return found
 
 
-def arranged(code, n_codes, block, columns):  # IN, IN
+cdef void _counted_by_block(const int32_t *code, int64_t n, double share, int64_t *number) noexcept nogil:
+    """How many codes each block has."""
+    cdef int64_t i
+    for i in range(n):
+        number[<int64_t>(code[i] * share)] += 1
+
+
+cdef _move(const int32_t[::1] codes, double share, const int64_t[::1] start, column, result):
+    """Entries of a column to where their blocks begin in the result, and behind."""
+    cdef int64_t n = codes.shape[0], count = start.shape[0], size = column.itemsize
+    if n == 0:
+        return
+    cdef const uint8_t[::1] given = column.view(np.uint8)
+    cdef uint8_t[::1] placed = result.view(np.uint8)
+    cdef int64_t[::1] head = np.empty(count, np.int64)
+    cdef double[:, ::1] lines = aligned_table(count, LINE // sizeof(double))
+    with nogil:
+        _chosen.moved(n, &codes[0], share, count, &start[0], size, &given[0], &placed[0], &head[0], &lines[0, 0])
+
+
+def arranged(code, n_codes, block, columns, threads=1):  # IN, IN
     """Columns (of 1, 4 or 8 bytes an entry) in the order of blocks of so many codes, within a block in the order given.
 
     Returns where each block begins and the last ends, and the columns. Quick where blocks are few enough that a line of each
-    stays in the cache.
+    stays in the cache. So many threads take as many parts of the rows.
     """
     dtypes(code=(code, "i4", 1))
     check_count("n_codes", n_codes)
     check_block(block)
+    check_threads(threads)
     check_columns(columns, len(code))
     _check_codes("code", code, n_codes)
-    cdef int64_t n = len(code), count = -(-n_codes // block), i, size
+    cdef int64_t n = len(code), count = -(-n_codes // block), k
     cdef double share = np.nextafter(1.0 / block, 1.0)  # somewhat more than 1 / block, so that a whole quotient is not missed
-    start_array = np.zeros(count + 1, np.int64)
-    results = tuple([np.empty_like(column) for column in columns])
+    start, results = np.zeros(count + 1, np.int64), tuple([np.empty_like(column) for column in columns])
     if n == 0:
-        return start_array, results
-    cdef const int32_t[::1] codes = code
-    cdef int64_t[::1] start = start_array, head = np.empty(count, np.int64)  # OUT, scratch
-    cdef double[:, ::1] lines = aligned_table(count, LINE // sizeof(double))
-    cdef const uint8_t[::1] given
-    cdef uint8_t[::1] placed
-    with nogil:
-        for i in range(n):
-            start[<int64_t>(codes[i] * share) + 1] += 1
-        for i in range(count):
-            start[i + 1] += start[i]
-    for column, result in zip(columns, results):
-        given, placed, size = column.view(np.uint8), result.view(np.uint8), column.itemsize
-        with nogil:
-            _chosen.moved(
-                n, &codes[0], share, count, &start[0], size, &given[0], &placed[0], &head[0], &lines[0, 0]
-            )
-    return start_array, results
+        return start, results
+    parts = [slice(n * k // threads, n * (k + 1) // threads) for k in range(threads)]
+
+    def number(part):
+        cdef const int32_t[::1] codes = code[part]
+        counts = np.zeros(count, np.int64)
+        cdef int64_t[::1] out = counts
+        if codes.shape[0]:
+            with nogil:
+                _counted_by_block(&codes[0], codes.shape[0], share, &out[0])
+        return counts
+
+    numbers = np.array(list(in_order(number, parts, threads)))
+    np.cumsum(numbers.sum(axis=0), out=start[1:])
+    starts = start[:count] + np.cumsum(numbers, axis=0) - numbers
+
+    def move(work):
+        column, result, k = work
+        _move(code[parts[k]], share, starts[k], column[parts[k]], result)
+
+    for _ in in_order(move, [(*pair, k) for pair in zip(columns, results) for k in range(threads)], threads):
+        pass
+    return start, results
 
 
 def net(pool, code, quantity, rank, n_pools, traced=False):  # IN x 4
@@ -223,17 +284,14 @@ cdef int64_t _net(
     cdef int32_t last
     cdef bint traced = start.shape[0] > 1
     cdef int64_t[::1] bounds = np.empty(n_pools + 1, np.int64)
-    cdef int32_t[::1] minor = np.empty(n, np.int32)
     with nogil:
-        for k in range(n):
-            minor[k] = rank[code[k]]
-        _counted(&pool[0], n, &bounds[0], n_pools, &order[0])
-    _sort_segments(bounds, order, minor)
+        _counted(&pool[0], &code[0], &rank[0], n, &bounds[0], n_pools, &order[0])
+    _sort_segments(bounds, order)
     with nogil:
         for p in range(n_pools):
             last = -1
             for k in range(bounds[p], bounds[p + 1]):
-                at = order[k]
+                at = order[k] = _line(order[k])
                 if code[at] == last:
                     out_quantity[m - 1] += quantity[at]
                     continue

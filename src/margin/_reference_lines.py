@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from margin._checks import check_block, check_codes, check_columns, check_count, check_length, check_lines, check_start, dtypes
+from margin._checks import (
+    check_block,
+    check_codes,
+    check_columns,
+    check_count,
+    check_length,
+    check_lines,
+    check_start,
+    check_threads,
+    dtypes,
+)
 from margin._reference_scenarios import segments
 
 if TYPE_CHECKING:
@@ -45,16 +55,17 @@ def group(major: Int32, minor: Int32 | None, n_major: int) -> tuple[Int64, Int64
 
 
 def arranged(
-    code: Int32, n_codes: int, block: int, columns: Sequence[npt.NDArray[Any]]
+    code: Int32, n_codes: int, block: int, columns: Sequence[npt.NDArray[Any]], threads: int = 1
 ) -> tuple[Int64, tuple[npt.NDArray[Any], ...]]:
     """Columns (of 1, 4 or 8 bytes an entry) in the order of blocks of so many codes, within a block in the order given.
 
     Returns where each block begins and the last ends, and the columns. Quick where blocks are few enough that a line of each
-    stays in the cache.
+    stays in the cache. So many threads take as many parts of the rows.
     """
     dtypes(code=(code, "i4", 1))
     check_count("n_codes", n_codes)
     check_block(block)
+    check_threads(threads)
     check_columns(columns, len(code))
     check_codes("code", code, n_codes)
     start, order = group(code // np.int32(block), None, -(-n_codes // block))
@@ -65,10 +76,10 @@ def bounds(code: Int32, n_codes: int) -> Int64 | None:
     """Where each code begins and the last ends, where codes do not fall; None where they do."""
     dtypes(code=(code, "i4", 1))
     check_count("n_codes", n_codes)
-    check_codes("code", code, n_codes)
     codes = code.tolist()
     if codes != sorted(codes):
         return None
+    check_codes("code", code, n_codes)
     return np.array([sum(c < bound for c in codes) for bound in range(n_codes + 1)], np.int64)
 
 

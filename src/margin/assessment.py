@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from margin.ids import Coded, Ids, concat
 from margin.models.requirement import Prepared, Requirement, UnitResults
 from margin.pools.holdings import MONEY, Partition, PoolValue
+from margin.threads import in_order
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,32 +81,32 @@ class Results:
         )
 
     @classmethod
-    def concatenated(cls, parts: Iterable[Results]) -> Results:
-        """Blocks behind each other."""
+    def concatenated(cls, parts: Iterable[Results], *, threads: int = 1) -> Results:
+        """Blocks behind each other, the columns joined on so many threads."""
         parts = list(parts)
-
-        def joined(name: str) -> Any:
-            return np.concatenate([getattr(part, name) for part in parts])
-
-        arrays = {name: joined(name) for name in cls.__slots__ if name not in {"components", "units"}}
-        components = {
-            name: np.concatenate([part.components[name] for part in parts]) for name in parts[0].components
-        }
-        return cls(**arrays, components=components, units=_joined_units(parts))
-
-
-def _joined_units(parts: list[Results]) -> UnitResults | None:
-    units = [part.units for part in parts if part.units is not None]
-    if not units:
-        return None
-    rows = np.cumsum([0, *(len(part.account) for part in parts[:-1])])
-    return UnitResults(
-        pool=np.concatenate([u.pool + np.int32(offset) for u, offset in zip(units, rows, strict=True)]),
-        unit=np.concatenate([u.unit for u in units]),
-        worst_loss=np.concatenate([u.worst_loss for u in units]),
-        scenario=np.concatenate([u.scenario for u in units]),
-        charges={name: np.concatenate([u.charges[name] for u in units]) for name in units[0].charges},
-    )
+        units = [part.units for part in parts if part.units is not None]
+        rows = np.cumsum([0, *(len(part.account) for part in parts[:-1])])
+        names = [name for name in cls.__slots__ if name not in {"components", "units"}]
+        columns = [[getattr(part, name) for part in parts] for name in names]
+        columns += [[part.components[name] for part in parts] for name in parts[0].components]
+        if units:
+            columns.append([u.pool + np.int32(offset) for u, offset in zip(units, rows, strict=True)])
+            columns += [[getattr(u, name) for u in units] for name in ("unit", "worst_loss", "scenario")]
+            columns += [[u.charges[name] for u in units] for name in units[0].charges]
+        joined = in_order(np.concatenate, columns, threads)
+        return cls(
+            **{name: next(joined) for name in names},
+            components={name: next(joined) for name in parts[0].components},
+            units=UnitResults(
+                pool=next(joined),
+                unit=next(joined),
+                worst_loss=next(joined),
+                scenario=next(joined),
+                charges={name: next(joined) for name in units[0].charges},
+            )
+            if units
+            else None,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -344,7 +345,8 @@ def statuses(
     reached = maintenance > maintenance_collateral if liquidates_at == "excess" else maintenance >= maintenance_collateral
     liquidation = reached & ((maintenance > 0) | (maintenance_collateral < 0))
     met = initial <= initial_collateral  # nan is not healthy
-    return 2 * liquidation + (1 - liquidation) * (1 - met)
+    one = np.int8(1)  # small numbers, as there may be many
+    return np.int8(2) * liquidation + (one - liquidation) * (one - met)
 
 
 def pool_names(market: Market, name: Codes) -> Coded:

@@ -6,7 +6,7 @@ not missing unless the schema allows it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from margin import _arrow, _values
 from margin.errors import DataError
-from margin.ids import Coded
+from margin.ids import Coded, Ids
 from margin.tables import RULES, TABLES, Column, Rule, Table
+from margin.threads import in_order
 
 __all__ = ["Columns", "check_names", "empty", "is_frame_index", "read"]
 
@@ -24,6 +25,12 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _BLOCK = 1 << 14
+
+LONG = 1 << 18
+"""Rows from which it pays to convert columns side by side."""
+
+TOGETHER = 2
+"""Columns of a long table converted at a time; a file is read ahead for each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,16 +150,21 @@ def read(name: str | Table, source: object) -> Columns:
     values: dict[str, Any] = {}
     columns = Columns(table, values, length)
     # Keys come first: the messages of the other columns name the row by them.
-    for column in sorted(table.columns, key=lambda c: c.name not in table.key):
-        if column.name not in raw:
-            continue
-        given = raw.pop(column.name)
+    given = [column for column in sorted(table.columns, key=lambda c: c.name not in table.key) if column.name in raw]
+
+    def convert(column: Column) -> tuple[Any, bool]:
+        found = _convert(column, raw.pop(column.name))
+        return found, _keeps(column, found)
+
+    converted = in_order(convert, given, TOGETHER if length >= LONG else 1)
+    for column in given:
         try:
-            values[column.name] = _convert(column, given)
+            values[column.name], kept = next(converted)
         except DataError as error:
             key = {} if error.row is None else columns.key(error.row)
             raise error.located(table=table.name, column=column.name, key=key) from None
-        _check(columns, column)
+        if not kept:
+            _reject(columns, column)
     return columns
 
 
@@ -249,47 +261,51 @@ def _names(column: Column, given: object) -> Coded:
     return coded
 
 
-def _check(columns: Columns, column: Column) -> None:
-    """One column against its rule."""
+def _keeps(column: Column, values: Any) -> bool:
+    """Whether every value of a column keeps its rules; numbers are looked at in blocks that stay in the cache."""
+    if column.kind == "number":
+        return all(_hold(_rules(column), values[a : a + _BLOCK], column.nullable) for a in range(0, len(values), _BLOCK))
+    if column.kind not in ("id", "text"):
+        return True
+    names = values.vocabulary
+    missing = not column.nullable and values.codes.min(initial=0) < 0
+    return not (missing or _is_blank(names).any() or _is_no_choice(column, names).any())
+
+
+def _reject(columns: Columns, column: Column) -> None:
+    """Tell the first value that breaks a rule."""
     if column.kind == "number":
         values = columns.number(column.name)
-        rules = (RULES["finite"], RULES[column.rule])
-        if _all_keep(rules, values, nullable=column.nullable):
-            return
         given = ~np.isnan(values) if column.nullable else np.ones(len(values), dtype=np.bool_)
-        for rule in rules:
+        for rule in _rules(column):
             columns.reject(column.name, given & ~rule.holds(values), rule.problem, rule.hint)
-    elif column.kind in ("id", "text"):
-        coded = columns.coded(column.name)
-        if not column.nullable:
-            columns.reject(column.name, coded.codes < 0, f"the {column.kind} is missing", "Give it, or remove the rows.")
-        _check_vocabulary(columns, column, coded)
-
-
-def _all_keep(rules: Sequence[Rule], values: NDArray[np.float64], *, nullable: bool) -> bool:
-    """Whether every value keeps all rules, looked at in blocks that stay in the cache."""
-
-    def keep(block: NDArray[np.float64]) -> bool:
-        missing = np.isnan(block) if nullable else np.False_
-        return all(bool((rule.holds(block) | missing).all()) for rule in rules)
-
-    return all(keep(values[a : a + _BLOCK]) for a in range(0, len(values), _BLOCK))
-
-
-def _check_vocabulary(columns: Columns, column: Column, coded: Coded) -> None:
-    vocabulary = coded.vocabulary
-    if vocabulary.is_integer:
         return
-    blank = np.diff(vocabulary.offsets) == 0
-    if blank.any():
-        columns.reject(
-            column.name, coded.codes == np.argmax(blank), f"{{value}} is an empty {column.kind}", "Give it, or remove the rows."
-        )
-    if column.choices:
-        wrong = np.array([name not in column.choices for name in vocabulary], dtype=np.bool_)
-        if wrong.any():
-            columns.reject(
-                column.name,
-                np.append(wrong, False)[coded.codes],
-                "{value} is not one of " + ", ".join(column.choices),
-            )
+    coded, hint = columns.coded(column.name), "Give it, or remove the rows."
+    if not column.nullable:
+        columns.reject(column.name, coded.codes < 0, f"the {column.kind} is missing", hint)
+
+    for wrong, problem, what_to_do in (
+        (_is_blank(coded.vocabulary), f"{{value}} is an empty {column.kind}", hint),
+        (_is_no_choice(column, coded.vocabulary), f"{{value}} is not one of {', '.join(column.choices)}", ""),
+    ):
+        columns.reject(column.name, np.append(wrong, False)[coded.codes], problem, what_to_do)
+
+
+def _rules(column: Column) -> list[Rule]:
+    """What numbers of a column keep, being finite first."""
+    return [RULES[name] for name in dict.fromkeys(("finite", column.rule))]
+
+
+def _hold(rules: Iterable[Rule], values: Array, nullable: bool) -> bool:
+    present = values[~np.isnan(values)] if nullable else values
+    return all(bool(rule.holds(present).all()) for rule in rules)
+
+
+def _is_blank(names: Ids) -> Mask:
+    return np.zeros(len(names), np.bool_) if names.is_integer else np.diff(names.offsets) == 0
+
+
+def _is_no_choice(column: Column, names: Ids) -> Mask:
+    if not column.choices:
+        return np.zeros(len(names), np.bool_)
+    return np.array([name not in column.choices for name in names], dtype=np.bool_)

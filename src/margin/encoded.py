@@ -15,7 +15,7 @@ from margin.contracts import option_value, unrealised_pnl
 from margin.errors import DataError
 from margin.market import SPOT, Market
 from margin.pools.holdings import Holdings
-from margin.threads import in_order
+from margin.threads import processors
 
 Codes = NDArray[np.int32]
 Offsets = NDArray[np.int64]
@@ -226,15 +226,9 @@ def _least(cell: NDArray[np.int64], values: NDArray[np.float64], shape: tuple[in
 def _moved(rows: Any, n_accounts: int, block: int, threads: int) -> tuple[Any, ByAccount]:
     """Rows of positions, orders or balances in the order of blocks."""
     columns = {name: getattr(rows, name) for name in type(rows).__slots__ if getattr(rows, name) is not None}
-    columns = dict(sorted(columns.items(), key=lambda item: -item[1].itemsize))  # the longest work first
-
-    def work(column: NDArray[Any]) -> tuple[Offsets, NDArray[Any]]:
-        start, (moved,) = kernels.arranged(rows.account, n_accounts, block, [column])
-        return start, moved
-
-    starts, moved = zip(*in_order(work, list(columns.values()), threads), strict=True)
+    start, moved = kernels.arranged(rows.account, n_accounts, block, list(columns.values()), processors(threads))
     new = replace(rows, **dict(zip(columns, moved, strict=True)))
-    return new, ByAccount(new.account, n_accounts, block, starts[0])
+    return new, ByAccount(new.account, n_accounts, block, start)
 
 
 def _refuse_spot(book: Book, market: Market, instrument_row: Codes, *, orders: bool) -> None:

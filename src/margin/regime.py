@@ -140,7 +140,7 @@ class Regime:
             if on_block is not None:
                 part = Assessment(self, encoded, prepared, results, {}, every_unit=units, names=names)
                 on_block(min(first + block, len(book.accounts)), part)
-        results = Results.concatenated(done) if done else self._block(encoded, prepared, 0, 0)
+        results = Results.concatenated(done, threads=threads) if done else self._block(encoded, prepared, 0, 0)
         seconds["stress"] = time.perf_counter() - started - sum(seconds.values())
         whole = Assessment(self, encoded, prepared, results, seconds, every_unit=units, names=names)
         if on_block is not None and not done:

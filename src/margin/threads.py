@@ -13,9 +13,14 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
+def processors(threads: int) -> int:
+    """So many threads; 0 takes all processors."""
+    return threads or len(os.sched_getaffinity(0))
+
+
 def in_order(work: Callable[[S], T], items: Sequence[S], threads: int) -> Iterator[T]:
     """Results of `work` in the order of `items`, computed on so many threads; 0 takes all processors."""
-    count = threads or len(os.sched_getaffinity(0))
+    count = processors(threads)
     if count == 1 or len(items) < 2:
         yield from map(work, items)
         return

@@ -117,10 +117,10 @@ def run(
             clock.lap("assess")
             show("assess", 1.0)
             show("write", 0.0)
+            summary = summarise(source, folder, assessment)  # while the last results are written
+            clock.lap("summary")
         clock.lap("write")
         stages = {"load": clock.seconds["load"], **assessment.timings, "write": clock.seconds["write"]}
-        summary = summarise(source, folder, assessment)
-        clock.lap("summary")
         summary = replace(summary, seconds={**stages, "total": clock.total}, peak_memory=peak_memory())
         named = replace(regime, as_of=rules.provenance.get("as_of", regime.as_of)) if isinstance(regime, NamedRegime) else None
         manifest = _manifest(summary, assessment, files=hashes.result(), threads=threads, named=named)

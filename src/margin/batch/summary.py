@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from margin import kernels
 from margin.assessment import LIQUIDATION, STATUSES, Assessment, pool_names, utilised
+from margin.market import Market
 from margin.pools.holdings import MONEY
 
 Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+Rows = NDArray[np.int64]
 
 LISTED = 10
 """Rows in the lists of a summary."""
@@ -116,10 +119,9 @@ def summarise(snapshot: Path, output: Path, assessment: Assessment) -> RunSummar
     snapshot, output : Path
     assessment : Assessment
     """
-    book, market = assessment.book, assessment.market
-    usd, status = _usd_of_rows(assessment), assessment.status
+    book, market, status = assessment.book, assessment.market, assessment.status
     liquidated = status == STATUSES.index(LIQUIDATION)
-    short = _shortfall(assessment, liquidated)
+    short = _short(assessment, np.flatnonzero(liquidated))
     return RunSummary(
         snapshot=str(snapshot),
         output=str(output),
@@ -136,16 +138,28 @@ def summarise(snapshot: Path, output: Path, assessment: Assessment) -> RunSummar
         seconds={},
         peak_memory=None,
         accounts_by_status=_accounts_by_status(assessment, status),
-        totals=_totals(assessment, usd, short),
-        nearest=_rows(assessment, _nearest(assessment, ~liquidated)),
-        short=_rows(assessment, _largest(short * usd, liquidated)),
+        totals=_totals(assessment, short),
+        nearest=_rows(assessment, _nearest(assessment, np.flatnonzero(~liquidated))),
+        short=_rows(assessment, short.rows[_largest(short.amount * _usd(market)[short.currency])]),
     )
 
 
-def _usd_of_rows(assessment: Assessment) -> Array:
-    """USD per unit of each row's currency."""
-    currency, market = assessment.results.currency, assessment.market
-    return np.where(currency == MONEY, 1.0, market.usd[currency]) * market.money_usd
+class _Short(NamedTuple):
+    """Rows in liquidation, and by how much their maintenance margin exceeds their collateral, in their currency."""
+
+    rows: Rows
+    currency: NDArray[np.int32]
+    amount: Array
+
+
+def _short(assessment: Assessment, rows: Rows) -> _Short:
+    r = assessment.results
+    return _Short(rows, r.currency[rows], r.maintenance[rows] - r.maintenance_collateral[rows])
+
+
+def _usd(market: Market) -> Array:
+    """USD per unit of each currency; at the end, where `MONEY` finds it, of the money that whole accounts count in."""
+    return np.append(market.usd, 1.0) * market.money_usd
 
 
 def _accounts_by_status(assessment: Assessment, status: NDArray[np.int8]) -> dict[str, int]:
@@ -155,49 +169,44 @@ def _accounts_by_status(assessment: Assessment, status: NDArray[np.int8]) -> dic
     return {name: int(count) for name, count in zip(STATUSES, counts, strict=True)}
 
 
-def _shortfall(assessment: Assessment, liquidated: Flags) -> Array:
-    """Maintenance margin less collateral of pools in liquidation, zero for others, in the pool's currency."""
-    r = assessment.results
-    return np.where(liquidated, r.maintenance - r.maintenance_collateral, 0.0)
-
-
-def _totals(assessment: Assessment, usd: Array, short: Array) -> tuple[CurrencyTotal, ...]:
-    r = assessment.results
+def _totals(assessment: Assessment, short: _Short) -> tuple[CurrencyTotal, ...]:
+    r, market = assessment.results, assessment.market
+    codes = np.flatnonzero(kernels.occurring(r.currency - np.int32(MONEY), len(market.currencies) + 1)) + MONEY
     totals = []
-    for code in np.unique(r.currency):
-        here = r.currency == code
+    for code in codes:
+        here = slice(None) if len(codes) == 1 else r.currency == code
         totals.append(
             CurrencyTotal(
-                currency=assessment.market.money if code == MONEY else assessment.market.currencies[code],
-                pools=int(here.sum()),
+                currency=market.money if code == MONEY else market.currencies[code],
+                pools=len(r.currency[here]),
                 equity=float(r.equity[here].sum()),
                 initial_margin=float(r.initial[here].sum()),
                 maintenance_margin=float(r.maintenance[here].sum()),
-                shortfall=float(short[here].sum()),
-                usd=float(usd[here][0]),
+                shortfall=float(short.amount[short.currency == code].sum()),
+                usd=float(_usd(market)[code]),
             )
         )
     return tuple(sorted(totals, key=lambda t: -t.maintenance_margin * t.usd))
 
 
-def _nearest(assessment: Assessment, alive: Flags) -> NDArray[np.int64]:
-    """Rows not in liquidation with the highest utilisation."""
+def _nearest(assessment: Assessment, alive: Rows) -> Rows:
+    """Of the rows not in liquidation those with the highest utilisation."""
     r = assessment.results
-    alive = alive & (r.maintenance > 0)
-    ratio = np.divide(r.maintenance, r.maintenance_collateral, out=np.full(len(r.account), -1.0), where=alive)
-    return _largest(ratio, alive)
+    required = r.maintenance[alive]
+    at_risk = required > 0
+    alive = alive[at_risk]
+    return alive[_largest(required[at_risk] / r.maintenance_collateral[alive])]
 
 
-def _largest(values: Array, among: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _largest(values: Array) -> Rows:
     """Where the largest values are, largest first, of equals the first."""
-    candidates = np.flatnonzero(among)
-    if len(candidates) > LISTED:  # all but those that may be listed need no order
-        found = values[candidates]
-        candidates = candidates[~(found < -np.partition(-found, LISTED - 1)[LISTED - 1])]
+    candidates = np.arange(len(values))
+    if len(values) > LISTED:  # all but those that may be listed need no order
+        candidates = np.flatnonzero(~(values < -np.partition(-values, LISTED - 1)[LISTED - 1]))
     return candidates[np.argsort(-values[candidates], kind="stable")[:LISTED]]
 
 
-def _rows(assessment: Assessment, rows: NDArray[np.int64]) -> tuple[AccountRow, ...]:
+def _rows(assessment: Assessment, rows: Rows) -> tuple[AccountRow, ...]:
     r, market = assessment.results, assessment.market
     pools = pool_names(market, r.name[rows])
     utilisation = utilised(r.maintenance[rows], r.maintenance_collateral[rows])

@@ -180,7 +180,7 @@ class Engine:
 
     def _assembled(self) -> Assessment:
         encoded = self._ledger.encoded
-        each = [(part.codes, part.prepared, Results.concatenated(part.results)) for part in self._kept]
+        each = [(part.codes, part.prepared, Results.concatenated(part.results, threads=self._threads)) for part in self._kept]
         seconds = {name: sum(part.seconds[name] for part in self._kept) for name in self._kept[0].seconds}
         if len(each) > 1:
             return self._joined(each, encoded, seconds)

@@ -23,7 +23,7 @@ SUFFIX = ".parquet"
 FILES = frozenset(name + SUFFIX for name in TABLES)
 
 AHEAD = 2
-"""Row groups that are read at a time while what was read before is encoded; as many wait."""
+"""Row groups that are read at a time while what was read before is encoded."""
 
 # A plain string takes four bytes for its length alone: below that a column is stored by the codes of a dictionary.
 _PLAIN_STRING = 4.0
@@ -66,9 +66,12 @@ class FileColumn:
 
     def iterchunks(self) -> Iterator[Any]:
         """The column by row groups, some of them read ahead in parallel."""
+        if self.metadata.num_row_groups == 1:
+            yield from self._row_group(0).iterchunks()
+            return
         groups = iter(range(self.metadata.num_row_groups))
         with ThreadPoolExecutor(AHEAD) as pool:
-            waiting = deque(pool.submit(self._row_group, group) for group in islice(groups, 2 * AHEAD))
+            waiting = deque(pool.submit(self._row_group, group) for group in islice(groups, AHEAD))
             while waiting:
                 column = waiting.popleft().result()
                 waiting.extend(pool.submit(self._row_group, group) for group in islice(groups, 1))

@@ -183,8 +183,10 @@ class PreparedPortfolio:
         return self.amounts(lines, *(lines.runs or self.runs(lines)))
 
     def runs(self, lines: Lines) -> tuple[Segments, Segments]:
-        """Runs of each unit and each leaf."""
-        return segments(lines, self.unit), segments(lines, self.leaf)
+        """Runs of each unit and each leaf; where nothing looks at leaves, units are as good."""
+        units = segments(lines, self.unit)
+        by_leaf = self.stress.by_leaf or self.charges or self.competing or self.minimum
+        return units, segments(lines, self.leaf) if by_leaf else units
 
     def amounts(self, lines: Lines, units: Segments, leaves: Segments) -> Risk:
         """The same from lines that all stand in a unit, and the runs of each unit and leaf."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,10 @@ class Stress(Protocol):
     def scenarios(self) -> ScenarioTable:
         """The scenarios."""
 
+    @property
+    def by_leaf(self) -> bool:
+        """Whether worst losses depend on leaves."""
+
     def worst(self, lines: Lines, units: Segments, leaves: Segments) -> tuple[Array, Codes]:
         """Worst loss of each run of `units`, >= 0, and the first scenario that gives it."""
 
@@ -110,6 +114,7 @@ class NettedStress:
     sensitivities : Sensitivities
     """
 
+    by_leaf: ClassVar[bool] = False
     scenarios: ScenarioTable
     pnl: Array
     patterns: Patterns
@@ -182,6 +187,7 @@ class FoldedStress:
     expiry : ndarray of datetime64[ms], shape (n_leaves,)
     """
 
+    by_leaf: ClassVar[bool] = True
     scenarios: ScenarioTable
     values: Values
     gain: Array

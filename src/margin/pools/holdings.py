@@ -116,7 +116,12 @@ class Holdings:
     @cached_property
     def worths(self) -> Worths:
         """What all positions are worth, added up once for everyone who asks."""
-        return Worths(*self.by_currency(self.unrealised, self.option_value, self.unrealised + self.option_value))
+        if self.unrealised.any():
+            unrealised, option_value = self.by_currency(self.unrealised, self.option_value)
+        else:  # without entry prices
+            (option_value,) = self.by_currency(self.option_value)
+            unrealised = np.zeros_like(option_value)
+        return Worths(unrealised, option_value, unrealised + option_value)
 
     def counted_worth(self, collateral: Collateral) -> Array:
         """What of it is collateral, by account and settlement currency, shape (n_accounts, k)."""
