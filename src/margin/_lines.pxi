@@ -51,27 +51,29 @@ cdef _check_lines_count(int64_t n):
 
 
 cdef void _counted(
-    const int32_t *major, const int32_t *code, const int32_t *key, int64_t n, int64_t *start, int64_t n_major, int64_t *lines
+    const int32_t *major, const int32_t *code, const int32_t *key, int64_t n, int64_t *start, int64_t n_major,
+    uint32_t *head, int64_t *lines,
 ) noexcept nogil:
-    """Counting sort: count each major, add up to offsets, then place every line behind those of its major before it."""
+    """Counting sort: count each major, add up to offsets, then place every line behind those of its major before it.
+
+    head is scratch, one for each major, half as wide as the offsets because it is all over the cache.
+    """
     cdef int64_t i, m
     if not _falls(major, n):  # in order already; counting would wait at each line for the count of the line before
         _begun(major, n, start, n_major)
         for i in range(n):
             lines[i] = _keyed(code, key, i)
         return
-    for m in range(n_major + 1):
-        start[m] = 0
+    memset(head, 0, n_major * sizeof(uint32_t))
     for i in range(n):
-        start[major[i] + 1] += 1
-    for m in range(n_major):
-        start[m + 1] += start[m]
-    for i in range(n):
-        lines[start[major[i]]] = _keyed(code, key, i)
-        start[major[i]] += 1
-    for m in range(n_major, 0, -1):  # start now holds the ends
-        start[m] = start[m - 1]
+        head[major[i]] += 1
     start[0] = 0
+    for m in range(n_major):
+        start[m + 1] = start[m] + head[m]
+        head[m] = <uint32_t>start[m]
+    for i in range(n):
+        lines[head[major[i]]] = _keyed(code, key, i)
+        head[major[i]] += 1
 
 
 cdef void _placed(int64_t *lines, int64_t n) noexcept nogil:
@@ -147,10 +149,10 @@ def group(major, minor, n_major):  # IN, IN
     cdef const int32_t *key = NULL
     if minor is not None:
         key = &minors[0]
-    cdef int64_t[::1] start = start_array  # OUT
-    cdef int64_t[::1] order = order_array  # OUT
+    cdef uint32_t[::1] head = np.empty(m, np.uint32)  # scratch
+    cdef int64_t[::1] start = start_array, order = order_array  # OUT, OUT
     with nogil:
-        _counted(&majors[0], NULL, key, n, &start[0], m, &order[0])
+        _counted(&majors[0], NULL, key, n, &start[0], m, &head[0], &order[0])
     if minor is not None:
         _sort_segments(start, order)
         with nogil:
@@ -280,29 +282,49 @@ cdef int64_t _net(
     const int32_t[::1] pool, const int32_t[::1] code, const double[::1] quantity, const int32_t[::1] rank, int64_t n_pools,
     int32_t[::1] out_pool, int32_t[::1] out_code, double[::1] out_quantity, int64_t[::1] order, int64_t[::1] start,  # OUT x 5
 ) except -1:
-    cdef int64_t n = pool.shape[0], p, k, at, m = 0
-    cdef int32_t last
+    cdef int64_t n = pool.shape[0], k, m
     cdef bint traced = start.shape[0] > 1
     cdef int64_t[::1] bounds = np.empty(n_pools + 1, np.int64)
+    cdef uint32_t[::1] head = np.empty(n_pools, np.uint32)
     with nogil:
-        _counted(&pool[0], &code[0], &rank[0], n, &bounds[0], n_pools, &order[0])
+        _counted(&pool[0], &code[0], &rank[0], n, &bounds[0], n_pools, &head[0], &order[0])
     _sort_segments(bounds, order)
     with nogil:
-        for p in range(n_pools):
-            last = -1
-            for k in range(bounds[p], bounds[p + 1]):
-                at = order[k] = _line(order[k])
-                if code[at] == last:
-                    out_quantity[m - 1] += quantity[at]
-                    continue
-                last = code[at]
-                out_pool[m], out_code[m], out_quantity[m] = <int32_t>p, last, 0.0 + quantity[at]
-                if traced:
-                    start[m] = k
-                m += 1
+        m = _added_up(
+            n_pools, &bounds[0], &order[0], &code[0], &quantity[0], &out_pool[0], &out_code[0], &out_quantity[0],
+            &start[0] if traced else NULL,
+        )
         if traced:
-            start[m] = n
+            for k in range(n):
+                order[k] = _line(order[k])
     return m
+
+
+cdef int64_t _added_up(
+    int64_t n_pools, const int64_t *bounds, const int64_t *lines, const int32_t *code, const double *quantity,
+    int32_t *out_pool, int32_t *out_code, double *out_quantity, int64_t *start,  # OUT x 4
+) noexcept nogil:
+    """Sorted lines with those of the same pool and key as one; how many, and where each begins unless start is NULL.
+
+    Without a branch: every line is written over the one before it, or behind it.
+    """
+    cdef int64_t p, k, at, key, last, m = -1
+    cdef double total = 0.0
+    cdef bint new
+    for p in range(n_pools):
+        last = -1
+        for k in range(bounds[p], bounds[p + 1]):
+            at, key = _line(lines[k]), lines[k] >> PLACE_BITS
+            new = key != last
+            last = key
+            m += new
+            total = where(not new, total) + quantity[at]
+            out_pool[m], out_code[m], out_quantity[m] = <int32_t>p, code[at], total
+            if start != NULL and new:
+                start[m] = k
+    if start != NULL:
+        start[m + 1] = bounds[n_pools]
+    return m + 1
 
 
 def runs(pool, row, code):  # IN x 3

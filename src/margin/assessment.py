@@ -128,6 +128,21 @@ class Names:
         return _pool_vocabulary(self.market)
 
     @cached_property
+    def currencies(self) -> Vocabulary:
+        """Currencies of the market, and the money that whole accounts count in."""
+        return _spelled([*self.market.currencies, self.market.money])
+
+    @cached_property
+    def units(self) -> Vocabulary:
+        """Risk units."""
+        return _spelled(self.prepared.units or ("",))
+
+    @cached_property
+    def statuses(self) -> Vocabulary:
+        """`STATUSES`."""
+        return _spelled(STATUSES)
+
+    @cached_property
     def scenarios(self) -> Vocabulary:
         """Scenarios of the first unit, then of the next, and so on."""
         units, scenarios = range(len(self.prepared.units)), range(self.prepared.n_scenarios)
@@ -222,13 +237,12 @@ class Assessment:
         ``collateral_value`` is what counts against the initial margin, after haircuts. ``utilisation`` is maintenance margin over
         collateral, ``initial_utilisation`` initial margin over collateral; infinite where a requirement meets no collateral.
         """
-        r = self.results
-        worst_unit, worst_scenario = self._worst()
-        money, currencies = len(self.market.currencies), _spelled([*self.market.currencies, self.market.money])
+        r, names = self.results, self._names
+        worst_unit, worst_scenario = self._worst(names)
         return {
             "account": self.book.accounts.take(r.account),
-            "pool": _pools(self._names.pools, r.name),
-            "currency": _named(currencies, np.where(r.currency == MONEY, money, r.currency)),
+            "pool": _pools(names.pools, r.name),
+            "currency": _named(names.currencies, np.where(r.currency == MONEY, len(self.market.currencies), r.currency)),
             "equity": r.equity,
             "collateral_value": r.initial_collateral,
             "unrealised_pnl": r.unrealised,
@@ -242,7 +256,7 @@ class Assessment:
             "initial_utilisation": utilised(r.initial, r.initial_collateral),
             "available": self.available,
             "excess": self.excess,
-            "status": _named(_spelled(STATUSES), self.status),
+            "status": _named(names.statuses, self.status),
         }
 
     def unit_columns(self) -> dict[str, Any]:
@@ -256,18 +270,18 @@ class Assessment:
         if not self.every_unit:
             message = "the book was assessed without its units; assess it with units=True"
             raise ValueError(message)
-        r, units = self.results, self.results.units
+        r, units, names = self.results, self.results.units, self._names
         if units is None:
             return {}
-        pools = _pools(self._names.pools, r.name)
+        pools = _pools(names.pools, r.name)
         worst: dict[str, Any] = {}
         if self.prepared.n_scenarios:
             label = self._label(units.unit, units.scenario)
-            worst = {"worst_loss": units.worst_loss, "worst_scenario": _named(self._names.scenarios, label)}
+            worst = {"worst_loss": units.worst_loss, "worst_scenario": _named(names.scenarios, label)}
         return {
             "account": self.book.accounts.take(r.account[units.pool]),
             "pool": Coded(pools.codes[units.pool], pools.vocabulary),
-            "unit": _named(_spelled(self.prepared.units), units.unit),
+            "unit": _named(names.units, units.unit),
             **worst,
             **units.charges,
         }
@@ -314,15 +328,15 @@ class Assessment:
 
         return assessment_html(self)
 
-    def _worst(self) -> tuple[Coded, Coded]:
+    def _worst(self, names: Names) -> tuple[Coded, Coded]:
         """Unit with the largest loss of each row and its scenario in words; missing where nothing is at risk."""
         unit, label, labels = np.full(len(self), -1, dtype=np.int64), np.full(len(self), -1, dtype=np.int64), _spelled([""])
         units = self.results.units
         if units is not None and len(units.pool):
-            worst, labels = units.worst(len(self)), self._names.scenarios
+            worst, labels = units.worst(len(self)), names.scenarios
             unit[units.pool[worst]] = units.unit[worst]
             label[units.pool[worst]] = self._label(units.unit[worst], units.scenario[worst])
-        return _named(_spelled(self.prepared.units or ("",)), unit), _named(labels, label)
+        return _named(names.units, unit), _named(labels, label)
 
     def _label(self, unit: Codes, scenario: Codes) -> NDArray[np.int64]:
         """Code of each (unit, scenario) in the names of scenarios, -1 without a scenario."""
@@ -365,9 +379,12 @@ def _pools(names: Vocabulary, name: Codes) -> Coded:
 
 def utilised(requirement: Array, collateral: Array) -> Array:
     """Requirement over collateral: 0 where nothing is required, infinite where no collateral stands against it."""
-    with np.errstate(over="ignore"):  # hardly any collateral is as good as none
-        ratio = np.divide(requirement, collateral, out=np.full(len(requirement), np.inf), where=collateral > 0)
-    return np.where((requirement == 0) & (collateral >= 0), 0.0, ratio)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # hardly any collateral is as good as none
+        ratio = requirement / (np.fmax(collateral, 0.0) + 0.0)
+    nothing = ~(requirement > 0)
+    ratio[nothing & ~(collateral > 0)] = np.inf
+    ratio[nothing & (requirement == 0) & (collateral >= 0)] = 0.0
+    return ratio
 
 
 def _spelled(names: Iterable[str] | Ids) -> Vocabulary:

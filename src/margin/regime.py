@@ -14,7 +14,7 @@ from margin.assessment import Assessment, Names, Results
 from margin.book import Book
 from margin.borrowing import BorrowedMargin
 from margin.contracts import entry_value
-from margin.encoded import Encoded, Rows
+from margin.encoded import PARTS, Encoded, Rows
 from margin.held import held_beside
 from margin.joined import JoinedPrepared, joined_results
 from margin.lines import Lines, Loans, OrderLines, group_lines, group_orders
@@ -32,8 +32,8 @@ Codes = NDArray[np.int32]
 BLOCK = 1 << 16
 """Most accounts in a block."""
 
-ROWS = 1 << 18
-"""Positions and orders of a block, about: enough to amortise calls, few enough that a block's arrays stay in the cache."""
+ROWS = 1 << 19
+"""Positions and orders of a block, about: enough that what Python does for each hardly counts, few enough for memory."""
 
 CELLS = 1 << 22
 """Most (account, currency) cells in a block, which bounds memory where accounts hold hundreds of coins."""
@@ -288,7 +288,8 @@ def accounts_per_block(encoded: Encoded) -> int:
     """Accounts in a block unless told otherwise."""
     book = encoded.book
     rows = max(1, len(book.positions) + len(book.orders))
-    return max(1, min(BLOCK, CELLS // max(1, len(encoded.currencies)), ROWS * len(book.accounts) // rows))
+    accounts = max(1, min(BLOCK, CELLS // max(1, len(encoded.currencies)), ROWS * len(book.accounts) // rows))
+    return accounts if accounts < PARTS else accounts - accounts % PARTS
 
 
 def sharing(holdings: Holdings, partition: Partition) -> Holdings:

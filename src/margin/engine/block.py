@@ -78,7 +78,7 @@ class Block:
         market, row = encoded.market, self.holdings.row
         holdings = replace(
             self.holdings,
-            unrealised=unrealised_pnl(market, row, self.quantity, self.entry),
+            since_entry=None if self.entry is None else unrealised_pnl(market, row, self.quantity, self.entry),
             option_value=option_value(market, row, self.quantity),
         )
         if not prepared.shocked_currencies.any():

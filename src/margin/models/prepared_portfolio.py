@@ -281,7 +281,11 @@ class _ByUnit(NamedTuple):
 
 def _weighted(risk: Risk, factor: Mapping[str, float]) -> Array:
     """Sum of a unit's parts, each times its factor."""
-    return sum((factor[name] * amount for name, amount in risk.parts.items()), np.zeros(len(risk.units)))
+    (name, amount), *others = risk.parts.items()
+    total = factor[name] * amount
+    for name, amount in others:
+        total += factor[name] * amount
+    return total
 
 
 def _without(parts: dict[str, Array], name: str) -> dict[str, Array]:

@@ -137,20 +137,20 @@ class Collateral:
         """
         haircut = self.initial_haircut if initial and self.initial_haircut is not None else self.haircut
         tiers = self.initial_tiers if initial and self.initial_tiers is not None else self.tiers
-        counted = amount.copy(order="K")
-        for c in np.flatnonzero((amount > 0).any(axis=0)):
-            column, name = amount[:, c], currencies[int(c)]
-            positive = np.maximum(column, 0.0)
+        kept: dict[int, Array] = {}
+        for c in np.flatnonzero((amount > 0).any(axis=0)).tolist():
+            positive, name = np.maximum(amount[:, c], 0.0), currencies[c]
             if name not in tiers:
-                kept = positive * (1.0 - haircut.of(name))
+                kept[c] = positive * (1.0 - haircut.of(name))
             elif self.tiers_in == "coin":
-                kept = tiers[name].value(positive)
+                kept[c] = tiers[name].value(positive)
             else:
-                kept = tiers[name].value(positive * worth[c]) / worth[c]
-            counted[:, c] = np.where(column > 0, kept, column)
-        for c in np.flatnonzero((amount < 0).any(axis=0)):
-            column = amount[:, c]
-            counted[:, c] = np.where(column < 0, column * (1.0 + self.debt_markup.of(currencies[int(c)])), counted[:, c])
+                kept[c] = tiers[name].value(positive * worth[c]) / worth[c]
+        counted = np.minimum(amount, 0.0)  # both signs are added up, as a choice would be guessed for each amount
+        for c in np.flatnonzero((amount < 0).any(axis=0)).tolist():
+            counted[:, c] *= 1.0 + self.debt_markup.of(currencies[c])
+        for c, value in kept.items():
+            counted[:, c] += value
         return counted
 
     @property

@@ -38,7 +38,9 @@ class Holdings:
     n_accounts : int
     account, row : ndarray of int32, shape (n_positions,)
         Account within the block, instrument of the market.
-    unrealised, option_value : ndarray of float64, shape (n_positions,)
+    since_entry : ndarray of float64, shape (n_positions,), or None
+        Unrealised P&L in settlement currency; None where positions are settled to the mark.
+    option_value : ndarray of float64, shape (n_positions,)
         Settlement currency of the instrument.
     isolated_collateral : ndarray of float64, shape (n_positions,), or None
         Settlement currency, NaN for positions that share; None where the book does not give it.
@@ -67,7 +69,7 @@ class Holdings:
     n_accounts: int
     account: Codes
     row: Codes
-    unrealised: Array
+    since_entry: Array | None
     option_value: Array
     isolated_collateral: Array | None
     leg: NDArray[np.int8] | None
@@ -93,12 +95,12 @@ class Holdings:
 
     def only(self, positions: Flags, orders: Flags) -> Holdings:
         """The same with some of the positions and orders."""
-        assigned, leg, order_leg = self.isolated_collateral, self.leg, self.order_leg
+        assigned, leg, order_leg, gained = self.isolated_collateral, self.leg, self.order_leg, self.since_entry
         return replace(
             self,
             account=self.account[positions],
             row=self.row[positions],
-            unrealised=self.unrealised[positions],
+            since_entry=None if gained is None else gained[positions],
             option_value=self.option_value[positions],
             isolated_collateral=None if assigned is None else assigned[positions],
             leg=None if leg is None else leg[positions],
@@ -114,13 +116,18 @@ class Holdings:
         return kernels.cell_sums(self.account, self.row, self.settled, values, self.n_accounts, len(self.currencies))
 
     @cached_property
+    def unrealised(self) -> Array:
+        """Unrealised P&L of each position in settlement currency, shape (n_positions,)."""
+        return np.zeros(len(self.row)) if self.since_entry is None else self.since_entry
+
+    @cached_property
     def worths(self) -> Worths:
         """What all positions are worth, added up once for everyone who asks."""
-        if self.unrealised.any():
-            unrealised, option_value = self.by_currency(self.unrealised, self.option_value)
-        else:  # without entry prices
+        if self.since_entry is None:
             (option_value,) = self.by_currency(self.option_value)
             unrealised = np.zeros_like(option_value)
+        else:
+            unrealised, option_value = self.by_currency(self.since_entry, self.option_value)
         return Worths(unrealised, option_value, unrealised + option_value)
 
     def counted_worth(self, collateral: Collateral) -> Array:
