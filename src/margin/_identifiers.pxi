@@ -8,6 +8,7 @@
 cdef enum:
     BATCH = 32
     INLINE = 16  # bytes that an entry holds itself
+    LEAP = 16  # times that a table grows at most at once
 
 
 cdef struct keys:
@@ -221,9 +222,18 @@ cdef class Numbering:
         self.t.arena = &arena[0]
 
     cdef int64_t _room(self, const keys *k, int64_t begin, int64_t n):
-        """Room for the keys from `begin`; returns where it ends, should all of them be new."""
-        if self._limit() - self.t.count < min(n - begin, self._limit() // 8):
-            self._resize(2 * (self.t.mask + 1))
+        """Room for the keys from `begin`; returns where it ends, should all of them be new.
+
+        A table that fills grows to what is needed if the keys to come are as often new as those before, at most `LEAP` times.
+        """
+        cdef int64_t left = min(n - begin, self._limit() // 8), seen = self._seen + begin
+        cdef uint64_t size = self.t.mask + 1, most = LEAP * size
+        cdef double expected = self.t.count * (1.0 + <double>(n - begin) / max(seen, 1))
+        if self._limit() - self.t.count < left:
+            size *= 2
+            while size < most and size // 8 * 5 < expected:
+                size *= 2
+            self._resize(size)
         cdef int64_t end = min(n, begin + self._limit() - self.t.count)
         if k.data != NULL:
             self._keep(_offset(k, end) - _offset(k, begin))

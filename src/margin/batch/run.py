@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from margin.batch.summary import RunSummary, summarise
 from margin.errors import DataError
 from margin.market import Market
 from margin.regime import Regime
+from margin.threads import give_way
 from margin.venues.named import NamedRegime
 
 ASSESSMENTS, UNITS, MANIFEST = "assessments.parquet", "units.parquet", "manifest.json"
@@ -33,7 +34,11 @@ RATIOS = ("utilisation", "initial_utilisation")
 FORMAT = 2
 """Version of the manifest: 2 added what a regime is asked for by, and the snapshot's whole path."""
 
+PIECE = 1 << 24
+"""Bytes of a file that are hashed at once."""
+
 Progress = Callable[[str, float], None]
+T = TypeVar("T")
 
 
 def run(
@@ -90,7 +95,7 @@ def run(
         result_folder(folder, (ASSESSMENTS, UNITS, MANIFEST), overwrite=overwrite) as partial,
         ThreadPoolExecutor(1) as background,
     ):
-        hashes = background.submit(file_hashes, source)  # reads what is being read anyway, without the GIL
+        hashes = background.submit(_beside, file_hashes, source)
         show("load", 0.0)
         loaded = io.read_snapshot(source, strict=strict)
         book, market = loaded.book, loaded.market
@@ -111,6 +116,9 @@ def run(
                 written += len(part)
                 if units and (by_unit := part.unit_columns()):
                     unit_rows.add(by_unit)
+                if done == n_accounts:  # what is left is written while the results are joined
+                    rows.send()
+                    unit_rows.send()
                 show("assess", done / max(n_accounts, 1))
 
             assessment = rules.assess(book, market, threads=threads, units=units, on_block=write)
@@ -161,14 +169,22 @@ def peak_memory() -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def _beside(work: Callable[[Path], T], source: Path) -> T:
+    """Do something that nobody waits for before the end."""
+    give_way()
+    return work(source)
+
+
 def file_hashes(source: Path) -> dict[str, dict[str, Any]]:
     """SHA-256 and size of every input file."""
     files = [source] if source.is_file() else sorted(path for path in source.iterdir() if path.is_file())
     hashes = {}
     for path in files:
+        sha256 = hashlib.sha256()
         with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        hashes[path.name] = {"sha256": digest, "bytes": path.stat().st_size}
+            while piece := file.read(PIECE):  # of a size that the GIL is hardly ever asked for
+                sha256.update(piece)
+        hashes[path.name] = {"sha256": sha256.hexdigest(), "bytes": path.stat().st_size}
     return hashes
 
 

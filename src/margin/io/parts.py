@@ -39,10 +39,14 @@ class Parts:
         if sum(map(len, self._short)) >= JOINED:
             self._send()
 
-    def finish(self) -> None:
-        """Write what is left. Without a part there is no file."""
+    def send(self) -> None:
+        """Begin to write what has been joined so far."""
         if self._short:
             self._send()
+
+    def finish(self) -> None:
+        """Write what is left. Without a part there is no file."""
+        self.send()
         while self._under_way:
             self._under_way.popleft().result()
 
