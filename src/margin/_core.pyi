@@ -143,6 +143,15 @@ def cell_sums(
     n_codes: int,  # int64_t
     n_columns: int,  # int64_t
 ) -> tuple[_Float, ...]: ...
+def cell_products(
+    code: _Int32,  # const int32_t[::1]
+    row: _Int32,  # const int32_t[::1]
+    column: _Int32,  # const int32_t[::1]
+    quantity: _Float,  # const double[::1]
+    coefficient: _Float,  # const double[::1]
+    n_codes: int,  # int64_t
+    n_columns: int,  # int64_t
+) -> _Float: ...
 def products(
     row: _Int32,  # const int32_t[::1]
     quantity: _Float,  # const double[::1]

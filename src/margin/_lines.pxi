@@ -228,8 +228,7 @@ def arranged(code, n_codes, block, columns, threads=1):  # IN, IN
     check_block(block)
     check_threads(threads)
     check_columns(columns, len(code))
-    _check_codes("code", code, n_codes)
-    cdef int64_t n = len(code), count = -(-n_codes // block), k
+    cdef int64_t n = len(code), count = -(-n_codes // block), bound = n_codes, k
     cdef double share = np.nextafter(1.0 / block, 1.0)  # somewhat more than 1 / block, so that a whole quotient is not missed
     start, results = np.zeros(count + 1, np.int64), tuple([np.empty_like(column) for column in columns])
     if n == 0:
@@ -238,11 +237,16 @@ def arranged(code, n_codes, block, columns, threads=1):  # IN, IN
 
     def number(part):
         cdef const int32_t[::1] codes = code[part]
+        cdef int64_t m = codes.shape[0], at = -1
         counts = np.zeros(count, np.int64)
         cdef int64_t[::1] out = counts
-        if codes.shape[0]:
+        if m:
             with nogil:
-                _counted_by_block(&codes[0], codes.shape[0], share, &out[0])
+                at = _outside(&codes[0], m, bound)
+                if at < 0:
+                    _counted_by_block(&codes[0], m, share, &out[0])
+        if at >= 0:
+            _check_codes("code", code, bound)  # tells the first of all
         return counts
 
     numbers = np.array(list(in_order(number, parts, threads)))

@@ -271,6 +271,26 @@ def cell_sums(
     return tuple(np.array(total, np.float64).reshape(n_columns, n_codes).T for total in sums)
 
 
+def cell_products(
+    code: Int32, row: Int32, column: Int32, quantity: Float, coefficient: Float, n_codes: int, n_columns: int
+) -> Float:
+    """Sums of quantity times the row's coefficient, of each code by the column of the row: as `cell_sums` of `products`."""
+    dtypes(
+        code=(code, "i4", 1),
+        row=(row, "i4", 1),
+        column=(column, "i4", 1),
+        quantity=(quantity, "f8", 1),
+        coefficient=(coefficient, "f8", 1),
+    )
+    check_count("n_codes", n_codes)
+    check_count("n_columns", n_columns)
+    check_length("row", row, len(code))
+    check_length("quantity", quantity, len(code))
+    check_length("coefficient", coefficient, len(column))
+    check_codes("code", code, n_codes)
+    return cell_sums(code, row, column, (products(row, quantity, coefficient),), n_codes, n_columns)[0]
+
+
 def products(row: Int32, quantity: Float, coefficient: Float) -> Float:
     """Quantity times the row's coefficient of each line."""
     dtypes(row=(row, "i4", 1), quantity=(quantity, "f8", 1), coefficient=(coefficient, "f8", 1))

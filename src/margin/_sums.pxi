@@ -228,7 +228,7 @@ def cell_sums(code, row, column, values, n_codes, n_columns):  # IN x 4
     with nogil:
         for i in range(codes.shape[0]):
             at = columns[rows[i]]
-            if at < 0 or at >= width:  # a column is asked for where its row occurs
+            if at < 0 or at >= width:
                 bad = i
                 break
             at = at * height + codes[i]
@@ -236,9 +236,43 @@ def cell_sums(code, row, column, values, n_codes, n_columns):  # IN x 4
                 out[k * size + at] += given[k][i]
     free(given)
     if bad >= 0:
-        at = rows[bad]
-        raise ValueError(f"column[{at}] is {columns[at]}; expected 0 <= column[{at}] < {n_columns}")
+        _refuse_column(rows[bad], columns[rows[bad]], width)
     return tuple(total.T for total in sums)
+
+
+def cell_products(code, row, column, quantity, coefficient, n_codes, n_columns):  # IN x 5
+    """Sums of quantity times the row's coefficient, of each code by the column of the row: as `cell_sums` of `products`."""
+    dtypes(
+        code=(code, "i4", 1), row=(row, "i4", 1), column=(column, "i4", 1), quantity=(quantity, "f8", 1),
+        coefficient=(coefficient, "f8", 1),
+    )
+    check_count("n_codes", n_codes)
+    check_count("n_columns", n_columns)
+    check_length("row", row, len(code))
+    check_length("quantity", quantity, len(code))
+    check_length("coefficient", coefficient, len(column))
+    _check_codes("code", code, n_codes)
+    _check_codes("row", row, len(column))
+    sums = np.zeros((n_columns, n_codes))
+    cdef const int32_t[::1] codes = code, rows = row, columns = column
+    cdef const double[::1] held = quantity, factor = coefficient
+    cdef double[::1] out = sums.reshape(-1)  # OUT
+    cdef int64_t i, at, height = n_codes, width = n_columns, bad = -1
+    with nogil:
+        for i in range(codes.shape[0]):
+            at = columns[rows[i]]
+            if at < 0 or at >= width:
+                bad = i
+                break
+            out[at * height + codes[i]] += held[i] * factor[rows[i]]
+    if bad >= 0:
+        _refuse_column(rows[bad], columns[rows[bad]], width)
+    return sums.T
+
+
+cdef _refuse_column(int64_t row, int64_t column, int64_t n_columns):
+    """A column is asked for where its row occurs."""
+    raise ValueError(f"column[{row}] is {column}; expected 0 <= column[{row}] < {n_columns}")
 
 
 def products(row, quantity, coefficient):  # IN x 3

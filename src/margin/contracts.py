@@ -78,10 +78,14 @@ def entry_value(market: Market, row: Index, quantity: Array, entry_price: Array)
     return np.where((market.inverse & ~is_option(market))[row], size / entry_price, size * entry_price)
 
 
+def option_worth(market: Market) -> Array:
+    """Market value of one contract of each option in settlement currency, zero for others, shape (n,)."""
+    return np.where(is_option(market), market.contract_size * market.mark, 0.0)
+
+
 def option_value(market: Market, row: Index, quantity: Array) -> Array:
     """Market value of option positions in settlement currency, negative when short, one entry per position; zero for others."""
-    value = np.where(is_option(market), market.contract_size * market.mark, 0.0)
-    return kernels.products(_codes(row), _numbers(quantity), value)
+    return kernels.products(_codes(row), _numbers(quantity), option_worth(market))
 
 
 def _codes(rows: Index) -> Index:

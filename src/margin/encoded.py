@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from margin import kernels
 from margin.book import Book
-from margin.contracts import option_value, unrealised_pnl
+from margin.contracts import option_worth, unrealised_pnl
 from margin.errors import DataError
 from margin.market import SPOT, Market
 from margin.pools.holdings import Holdings
-from margin.threads import processors
+from margin.threads import in_order, processors
 
 Codes = NDArray[np.int32]
 Offsets = NDArray[np.int64]
@@ -92,7 +92,7 @@ class Encoded:
     balances: ByAccount
 
     @classmethod
-    def of(cls, book: Book, market: Market, *, spot_orders: bool = False) -> Encoded:
+    def of(cls, book: Book, market: Market, *, spot_orders: bool = False, threads: int = 1) -> Encoded:
         """Look up the book's instruments and currencies in the market and sort its rows by account.
 
         Parameters
@@ -101,12 +101,14 @@ class Encoded:
         market : Market
         spot_orders : bool
             Whether orders in spot pairs are admitted.
+        threads : int
+            0 takes all processors.
         """
         instrument_row, currency_row = book.resolve(market)
         _refuse_spot(book, market, instrument_row, orders=not spot_orders)
         tables = (book.positions, book.orders, book.balances)
         by_account = [ByAccount(table.account, len(book.accounts)) for table in tables]
-        used = [kernels.occurring(table.instrument, len(book.instruments)) for table in (book.positions, book.orders)]
+        used = [_occurring(table.instrument, len(book.instruments), threads) for table in (book.positions, book.orders)]
         held = instrument_row[used[0] | used[1]]
         owned = currency_row[kernels.occurring(book.balances.currency, len(book.currencies))]
         traded = market.base[held[market.kind[held] == SPOT]]  # an order in a spot pair brings or takes its coin
@@ -201,8 +203,9 @@ class Encoded:
             n_accounts=n_accounts,
             account=held.account[positions] - np.int32(first),
             row=row,
+            quantity=quantity,
             since_entry=None if entry is None else unrealised_pnl(market, row, quantity, entry),
-            option_value=option_value(market, row, quantity),
+            option_worth=option_worth(market),
             isolated_collateral=assigned,
             leg=None if held.leg is None else held.leg[positions],
             order_account=resting.account[orders] - np.int32(first),
@@ -219,6 +222,13 @@ class Encoded:
             hedge_cap=hedge_cap,
             switched_off=None if switched_off is None else switched_off.reshape(n_accounts, n_currencies),
         )
+
+
+def _occurring(code: Codes, n_codes: int, threads: int) -> NDArray[np.bool_]:
+    """Which codes there are, looked for on so many threads."""
+    parts = np.array_split(code, processors(threads))
+    found: NDArray[np.bool_] = np.any(list(in_order(lambda part: kernels.occurring(part, n_codes), parts, threads)), axis=0)
+    return found
 
 
 def _least(cell: NDArray[np.int64], values: NDArray[np.float64], shape: tuple[int, int]) -> NDArray[np.float64]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         black76,
         black76_grid,
         bounds,
+        cell_products,
         cell_sums,
         code_sums,
         encode_bytes,
@@ -58,6 +59,7 @@ __all__ = [
     "black76",
     "black76_grid",
     "bounds",
+    "cell_products",
     "cell_sums",
     "code_sums",
     "config",
@@ -127,6 +129,7 @@ if not TYPE_CHECKING:
     black76 = _kernels.black76
     black76_grid = _kernels.black76_grid
     bounds = _kernels.bounds
+    cell_products = _kernels.cell_products
     cell_sums = _kernels.cell_sums
     code_sums = _kernels.code_sums
     encode_bytes = _kernels.encode_bytes

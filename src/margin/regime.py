@@ -121,7 +121,7 @@ class Regime:
         if len(parts) > 1:
             return self._assess_each(parts, book, market, threads=threads, block=block, units=units, on_block=on_block)
         started = time.perf_counter()
-        encoded = self.encode(book, market)
+        encoded = self.encode(book, market, threads=threads)
         block = block or accounts_per_block(encoded)
         seconds = {"encode": time.perf_counter() - started}
         prepared = self.prepare(encoded)
@@ -181,9 +181,10 @@ class Regime:
             on_block(len(book.accounts), whole)
         return whole
 
-    def encode(self, book: Book, market: Market) -> Encoded:
+    def encode(self, book: Book, market: Market, *, threads: int = 1) -> Encoded:
         """A book in the terms of a market, counted in the money of the pool."""
-        return Encoded.of(book, market.counted_in(self.pool.money), spot_orders=self.collateral.spot_orders != "refused")
+        spot_orders = self.collateral.spot_orders != "refused"
+        return Encoded.of(book, market.counted_in(self.pool.money), spot_orders=spot_orders, threads=threads)
 
     def prepare(self, encoded: Encoded) -> Prepared:
         """Make the model ready for the market and the rows that the book uses."""

@@ -44,11 +44,11 @@ def test_every_instruction_set_places_equal_keys_in_the_order_given(isa):
         _core._force(chosen)
 
 
-@given(data=st.data(), n=st.integers(0, 60), n_codes=st.integers(1, 6), block=st.integers(1, 7))
-def test_columns_are_arranged_by_block(data, n, n_codes, block):
+@given(data=st.data(), n=st.integers(0, 60), n_codes=st.integers(1, 6), block=st.integers(1, 7), threads=st.integers(1, 4))
+def test_columns_are_arranged_by_block(data, n, n_codes, block, threads):
     code = data.draw(codes(n, n_codes))
     columns = [data.draw(floats(n, anything)), data.draw(codes(n, 9)), code.astype(np.int8), data.draw(hn.arrays(np.bool_, n))]
-    start, fast = _core.arranged(code, n_codes, block, columns)
+    start, fast = _core.arranged(code, n_codes, block, columns, threads)
     expected, slow = twin.arranged(code, n_codes, block, columns)
     np.testing.assert_array_equal(start, expected)
     for column, one, other in zip(columns, fast, slow, strict=True):
@@ -59,7 +59,8 @@ def test_columns_are_arranged_by_block(data, n, n_codes, block):
 
 @pytest.mark.parametrize("isa", _core.isas())
 @pytest.mark.parametrize("n_codes", [1, 3, 40])
-def test_whole_cache_lines_are_arranged(isa, n_codes):
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_whole_cache_lines_are_arranged(isa, n_codes, threads):
     chosen = _core.isa()
     try:
         _core._force(isa)
@@ -67,7 +68,7 @@ def test_whole_cache_lines_are_arranged(isa, n_codes):
             random = np.random.default_rng(n)
             code = np.minimum(random.integers(0, n_codes, n), random.integers(0, n_codes, n)).astype(np.int32)
             columns = [random.normal(size=n).astype(dtype) for dtype in (np.float64, np.int32, np.int8)]
-            for column, arranged in zip(columns, _core.arranged(code, n_codes, 1, columns)[1], strict=True):
+            for column, arranged in zip(columns, _core.arranged(code, n_codes, 1, columns, threads)[1], strict=True):
                 np.testing.assert_array_equal(arranged, column[np.argsort(code, kind="stable")])
     finally:
         _core._force(chosen)
@@ -172,6 +173,16 @@ def test_cell_sums_equal_numpy(data, n, n_codes):
         np.testing.assert_array_equal(total, expected)
 
 
+@given(data=st.data(), n=st.integers(0, 40), n_codes=st.integers(1, 5))
+def test_cell_products_are_the_cell_sums_of_products(data, n, n_codes):
+    code, row, column = data.draw(codes(n, n_codes)), data.draw(codes(n, 6)), data.draw(codes(6, 3))
+    quantity, coefficient = data.draw(floats(n, anything)), data.draw(floats(6, anything))
+    with np.errstate(all="ignore"):
+        total = both("cell_products", code, row, column, quantity, coefficient, n_codes, 3)
+        (expected,) = _core.cell_sums(code, row, column, (_core.products(row, quantity, coefficient),), n_codes, 3)
+    np.testing.assert_array_equal(total, expected)
+
+
 @given(data=st.data(), n=st.integers(0, 30), n_codes=st.integers(1, 5))
 def test_peaks_are_the_first_of_equals_and_never_lose_a_nan(data, n, n_codes):
     code, values = data.draw(codes(n, n_codes)), data.draw(floats(n, st.sampled_from([-np.inf, -1.0, 0.0, 1.0, np.inf, np.nan])))
@@ -197,6 +208,8 @@ HOSTILE = {
     "a column too short": ("arranged", np.zeros(2, I4), 1, 1, [NONE]),
     "a column of two dimensions": ("arranged", ONE, 1, 1, [np.zeros((1, 1))]),
     "a block of no codes": ("arranged", ONE, 1, 0, []),
+    "no threads": ("arranged", ONE, 1, 1, [], 0),
+    "a code beyond, on several threads": ("arranged", np.array([0, 0, 5, 7], I4), 5, 1, [], 3),
     "a column of names": ("arranged", ONE, 1, 1, [np.array(["abc"])]),
     "code beyond": ("bounds", np.array([0, 3], I4), 3),
     "negative code": ("occurring", np.array([-1], I4), 3),
@@ -214,6 +227,9 @@ HOSTILE = {
     "a row that occurs without a column": ("cell_sums", np.zeros(2, I4), np.array([0, 1], I4), np.array([0, -1], I4), [], 1, 1),
     "values too short": ("cell_sums", np.zeros(2, I4), np.zeros(2, I4), ONE, [NONE], 1, 1),
     "values of another type": ("cell_sums", ONE, ONE, ONE, [ONE], 1, 1),
+    "a product without a column": ("cell_products", np.zeros(2, I4), np.zeros(2, I4), -ONE - 1, np.zeros(2), NONE, 1, 1),
+    "more rows than columns": ("cell_products", np.zeros(2, I4), np.zeros(2, I4), ONE, np.zeros(2), np.zeros(2), 1, 1),
+    "quantities too short": ("cell_products", np.zeros(2, I4), np.zeros(2, I4), ONE, NONE, NONE, 1, 1),
     "row beyond the coefficients": ("products", np.array([1], I4), NONE, NONE),
     "entry too short": ("profits", np.zeros(2, I4), np.zeros(2), NONE, NONE, NONE, NONE, np.zeros(1, np.bool_)),
     "prices too short": ("profits", ONE, NONE, NONE, np.zeros(2), NONE, NONE, np.zeros(1, np.bool_)),

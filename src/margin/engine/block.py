@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin.assessment import Results
-from margin.contracts import option_value, unrealised_pnl
+from margin.contracts import option_worth, unrealised_pnl
 from margin.encoded import Encoded
 from margin.lines import Lines, OrderLines
 from margin.market import Market
@@ -35,7 +35,6 @@ class Block:
     partition : Partition
     lines : Lines
     orders : OrderLines
-    quantity : ndarray of float64, shape (n_positions,)
     entry : ndarray of float64, shape (n_positions,), or None
         Entry prices.
     coin : ndarray of int64
@@ -48,7 +47,6 @@ class Block:
     partition: Partition
     lines: Lines
     orders: OrderLines
-    quantity: Array
     entry: Array | None
     coin: Rows
 
@@ -65,7 +63,6 @@ class Block:
             partition=partition,
             lines=_with_runs(lines, prepared),
             orders=orders,
-            quantity=held.quantity[positions],
             entry=None if held.entry_price is None else held.entry_price[positions],
             coin=coin[np.lexsort((lines.row[coin], lines.pool[coin]))],
         )
@@ -78,8 +75,8 @@ class Block:
         market, row = encoded.market, self.holdings.row
         holdings = replace(
             self.holdings,
-            since_entry=None if self.entry is None else unrealised_pnl(market, row, self.quantity, self.entry),
-            option_value=option_value(market, row, self.quantity),
+            since_entry=None if self.entry is None else unrealised_pnl(market, row, self.holdings.quantity, self.entry),
+            option_worth=option_worth(market),
         )
         if not prepared.shocked_currencies.any():
             return replace(self, holdings=holdings)

@@ -38,10 +38,11 @@ class Holdings:
     n_accounts : int
     account, row : ndarray of int32, shape (n_positions,)
         Account within the block, instrument of the market.
+    quantity : ndarray of float64, shape (n_positions,), contracts, long > 0
     since_entry : ndarray of float64, shape (n_positions,), or None
         Unrealised P&L in settlement currency; None where positions are settled to the mark.
-    option_value : ndarray of float64, shape (n_positions,)
-        Settlement currency of the instrument.
+    option_worth : ndarray of float64, shape (n_rows,)
+        Market value of one contract of each option of the market in settlement currency; zero for others.
     isolated_collateral : ndarray of float64, shape (n_positions,), or None
         Settlement currency, NaN for positions that share; None where the book does not give it.
     leg : ndarray of int8, shape (n_positions,), or None
@@ -69,8 +70,9 @@ class Holdings:
     n_accounts: int
     account: Codes
     row: Codes
+    quantity: Array
     since_entry: Array | None
-    option_value: Array
+    option_worth: Array
     isolated_collateral: Array | None
     leg: NDArray[np.int8] | None
     order_account: Codes
@@ -100,8 +102,8 @@ class Holdings:
             self,
             account=self.account[positions],
             row=self.row[positions],
+            quantity=self.quantity[positions],
             since_entry=None if gained is None else gained[positions],
-            option_value=self.option_value[positions],
             isolated_collateral=None if assigned is None else assigned[positions],
             leg=None if leg is None else leg[positions],
             order_account=self.order_account[orders],
@@ -121,13 +123,17 @@ class Holdings:
         return np.zeros(len(self.row)) if self.since_entry is None else self.since_entry
 
     @cached_property
+    def option_value(self) -> Array:
+        """Market value of each option position in settlement currency, zero for others, shape (n_positions,)."""
+        return kernels.products(self.row, self.quantity, self.option_worth)
+
+    @cached_property
     def worths(self) -> Worths:
         """What all positions are worth, added up once for everyone who asks."""
-        if self.since_entry is None:
-            (option_value,) = self.by_currency(self.option_value)
-            unrealised = np.zeros_like(option_value)
-        else:
-            unrealised, option_value = self.by_currency(self.since_entry, self.option_value)
+        option_value = kernels.cell_products(
+            self.account, self.row, self.settled, self.quantity, self.option_worth, self.n_accounts, len(self.currencies)
+        )
+        unrealised = np.zeros_like(option_value) if self.since_entry is None else self.by_currency(self.since_entry)[0]
         return Worths(unrealised, option_value, unrealised + option_value)
 
     def counted_worth(self, collateral: Collateral) -> Array:
