@@ -72,8 +72,8 @@ cdef extern from "kernels.h":
         ) noexcept nogil
         void (*sorted_places)(int64_t n, const int32_t *key, int32_t *place) noexcept nogil
         void (*moved)(
-            int64_t n, const int32_t *code, double share, int64_t n_blocks, const int64_t *start, int64_t size,
-            const void *source, void *target, int64_t *head, void *lines,
+            int64_t n, const int32_t *code, double share, int64_t n_blocks, const int64_t *start, int64_t n_columns,
+            const int64_t *size, const void *const *source, void *const *target, int64_t *head, void *lines,
         ) noexcept nogil
 
     enum:

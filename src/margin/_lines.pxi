@@ -204,17 +204,20 @@ cdef void _counted_by_block(const int32_t *code, int64_t n, double share, int64_
         number[<int64_t>(code[i] * share)] += 1
 
 
-cdef _move(const int32_t[::1] codes, double share, const int64_t[::1] start, column, result):
-    """Entries of a column to where their blocks begin in the result, and behind."""
-    cdef int64_t n = codes.shape[0], count = start.shape[0], size = column.itemsize
-    if n == 0:
+cdef _move(const int32_t[::1] codes, double share, const int64_t[::1] start, columns, results):
+    """Entries of columns to where their blocks begin in the results, and behind."""
+    cdef int64_t n = codes.shape[0], count = start.shape[0], n_columns = len(columns)
+    if n == 0 or n_columns == 0:
         return
-    cdef const uint8_t[::1] given = column.view(np.uint8)
-    cdef uint8_t[::1] placed = result.view(np.uint8)
-    cdef int64_t[::1] head = np.empty(count, np.int64)
-    cdef double[:, ::1] lines = aligned_table(count, LINE // sizeof(double))
+    cdef int64_t[::1] size = np.array([column.itemsize for column in columns], np.int64), head = np.empty(count, np.int64)
+    cdef size_t[::1] source = np.array([column.ctypes.data for column in columns], np.uintp)
+    cdef size_t[::1] target = np.array([result.ctypes.data for result in results], np.uintp)
+    cdef double[:, ::1] lines = aligned_table(n_columns * count, LINE // sizeof(double))
     with nogil:
-        _chosen.moved(n, &codes[0], share, count, &start[0], size, &given[0], &placed[0], &head[0], &lines[0, 0])
+        _chosen.moved(
+            n, &codes[0], share, count, &start[0], n_columns, &size[0], <const void *const *>&source[0],
+            <void *const *>&target[0], &head[0], &lines[0, 0],
+        )
 
 
 def arranged(code, n_codes, block, columns, threads=1):  # IN, IN
@@ -253,11 +256,10 @@ def arranged(code, n_codes, block, columns, threads=1):  # IN, IN
     np.cumsum(numbers.sum(axis=0), out=start[1:])
     starts = start[:count] + np.cumsum(numbers, axis=0) - numbers
 
-    def move(work):
-        column, result, k = work
-        _move(code[parts[k]], share, starts[k], column[parts[k]], result)
+    def move(k):
+        _move(code[parts[k]], share, starts[k], [column[parts[k]] for column in columns], results)
 
-    for _ in in_order(move, [(*pair, k) for pair in zip(columns, results) for k in range(threads)], threads):
+    for _ in in_order(move, range(threads), threads):
         pass
     return start, results
 

@@ -22,7 +22,7 @@ Offsets = NDArray[np.int64]
 Rows = Offsets | slice
 """Numbers of rows, or a range of them."""
 
-PARTS = 8
+PARTS = 16
 """Parts of a block between which its rows do not mix, so that what works on them row by row stays in a nearer cache."""
 
 

@@ -104,8 +104,8 @@ typedef struct {
     /* Entries of 1, 4 or 8 bytes in the order of their blocks, the whole parts of code * share, within a block in the order
      * given; start says where each block begins. head [block] and lines [block, MARGIN_LINE bytes, on cache lines] are
      * scratch. */
-    void (*moved)(int64_t n, const int32_t *code, double share, int64_t n_blocks, const int64_t *start, int64_t size,
-                  const void *source, void *target, int64_t *head, void *lines);
+    void (*moved)(int64_t n, const int32_t *code, double share, int64_t n_blocks, const int64_t *start, int64_t n_columns,
+                  const int64_t *size, const void *const *source, void *const *target, int64_t *head, void *lines);
 } margin_kernels;
 
 /* The tables this machine can run, the widest last, and their number. */
