@@ -60,6 +60,10 @@ def group(
     minor: _Int32 | None,  # const int32_t[::1]
     n_major: int,  # int64_t
 ) -> tuple[_Int64, _Int64]: ...
+def translated(
+    code: _Int32,  # const int32_t[::1]
+    number: _Int32,  # const int32_t[::1]
+) -> _Int32: ...
 def arranged(
     code: _Int32,  # const int32_t[::1]
     n_codes: int,  # int64_t

@@ -197,6 +197,20 @@ def occurring(code, n_codes):  # IN
     return found
 
 
+def translated(code, number):  # IN, IN
+    """The number of each code."""
+    dtypes(code=(code, "i4", 1), number=(number, "i4", 1))
+    _check_codes("code", code, len(number))
+    cdef const int32_t[::1] codes = code, numbers = number
+    cdef int64_t i
+    results = np.empty(len(code), np.int32)
+    cdef int32_t[::1] out = results  # OUT
+    with nogil:
+        for i in range(codes.shape[0]):
+            out[i] = numbers[codes[i]]
+    return results
+
+
 cdef void _counted_by_block(const int32_t *code, int64_t n, double share, int64_t *number) noexcept nogil:
     """How many codes each block has."""
     cdef int64_t i

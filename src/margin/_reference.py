@@ -39,6 +39,7 @@ from margin._reference_lines import (
     runs,
     segment_sum,
     split_sums,
+    translated,
 )
 from margin._reference_scenarios import accumulate, fold, stress, stress_folded, stress_structured, tail
 from margin._reference_what_if import stress_after
@@ -83,6 +84,7 @@ __all__ = [
     "tail",
     "take_bytes",
     "tiers",
+    "translated",
 ]
 
 SMALLEST_DEVIATION: Final = 1e-16

@@ -54,6 +54,13 @@ def group(major: Int32, minor: Int32 | None, n_major: int) -> tuple[Int64, Int64
     return np.array(start, np.int64), np.array(order, np.int64)
 
 
+def translated(code: Int32, number: Int32) -> Int32:
+    """The number of each code."""
+    dtypes(code=(code, "i4", 1), number=(number, "i4", 1))
+    check_codes("code", code, len(number))
+    return np.array([number[c] for c in code.tolist()], np.int32)
+
+
 def arranged(
     code: Int32, n_codes: int, block: int, columns: Sequence[npt.NDArray[Any]], threads: int = 1
 ) -> tuple[Int64, tuple[npt.NDArray[Any], ...]]:

@@ -175,7 +175,7 @@ class Encoded:
         positions, orders, balances = (table.rows(first, last) for table in (self.positions, self.orders, self.balances))
         book, market, n_accounts = self.book, self.market, last - first
         held, resting = book.positions, book.orders
-        row = self.instrument_row[held.instrument[positions]]
+        row = kernels.translated(held.instrument[positions], self.instrument_row)
         quantity = held.quantity[positions]
         entry = None if held.entry_price is None else held.entry_price[positions]
         assigned = None if held.isolated_collateral is None else held.isolated_collateral[positions]
@@ -209,7 +209,7 @@ class Encoded:
             isolated_collateral=assigned,
             leg=None if held.leg is None else held.leg[positions],
             order_account=resting.account[orders] - np.int32(first),
-            order_row=self.instrument_row[resting.instrument[orders]],
+            order_row=kernels.translated(resting.instrument[orders], self.instrument_row),
             order_leg=None if resting.leg is None else resting.leg[orders],
             order_quantity=resting.quantity[orders],
             order_price=resting.price[orders],

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         tail,
         take_bytes,
         tiers,
+        translated,
     )
 
 __all__ = [
@@ -86,6 +87,7 @@ __all__ = [
     "tail",
     "take_bytes",
     "tiers",
+    "translated",
 ]
 
 _CHOICES = ("core", "python")
@@ -155,6 +157,7 @@ if not TYPE_CHECKING:
     tail = _kernels.tail
     take_bytes = _kernels.take_bytes
     tiers = _kernels.tiers
+    translated = _kernels.translated
 
 
 def config() -> Config:

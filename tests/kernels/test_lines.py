@@ -83,6 +83,12 @@ def test_large_codes_are_in_the_block_they_are_in(block):
     np.testing.assert_array_equal(np.diff(start), np.bincount(code // np.int32(block), minlength=-(-most // block)))
 
 
+@given(data=st.data(), n=st.integers(0, 40))
+def test_codes_are_translated(data, n):
+    code, number = data.draw(codes(n, 7)), data.draw(codes(7, 1000))
+    np.testing.assert_array_equal(both("translated", code, number), number[code])
+
+
 @given(data=st.data(), n=st.integers(0, 30))
 def test_bounds_and_occurring(data, n):
     code = data.draw(codes(n, 6))
@@ -208,6 +214,7 @@ HOSTILE = {
     "a column too short": ("arranged", np.zeros(2, I4), 1, 1, [NONE]),
     "a column of two dimensions": ("arranged", ONE, 1, 1, [np.zeros((1, 1))]),
     "a block of no codes": ("arranged", ONE, 1, 0, []),
+    "a code without a number": ("translated", np.array([0, 2], I4), np.zeros(2, I4)),
     "no threads": ("arranged", ONE, 1, 1, [], 0),
     "a code beyond, on several threads": ("arranged", np.array([0, 0, 5, 7], I4), 5, 1, [], 3),
     "a column of names": ("arranged", ONE, 1, 1, [np.array(["abc"])]),
