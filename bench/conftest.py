@@ -8,7 +8,7 @@ import pytest
 
 from margin import config
 
-RATIOS = pytest.StashKey[list[tuple[str, str, float, float]]]()
+RATIOS = pytest.StashKey[list[tuple[str, str, float, float, float]]]()
 NOTES = pytest.StashKey[list[str]]()
 
 
@@ -25,7 +25,8 @@ def note(request, benchmark):
 
 @pytest.fixture
 def beside(request, benchmark):
-    """Time a job with pytest-benchmark and its peer by turns, as machines slow down; keep the ratio of their best times."""
+    """Time a job with pytest-benchmark and its peer by turns, as machines slow down; return the ratio of their best times."""
+    from statistics import median
     from time import perf_counter
 
     def measure(job, peer, *, name, rounds=7):
@@ -38,9 +39,10 @@ def beside(request, benchmark):
 
         benchmark.group = name
         benchmark.pedantic(job, setup=timed_peer, rounds=rounds, warmup_rounds=1)
-        ours = benchmark.stats.stats.min if benchmark.stats else float("nan")
-        request.config.stash[RATIOS].append((name, peer.__doc__, ours, min(times)))
-        return min(times) / ours
+        ours = benchmark.stats.stats.data if benchmark.stats else [float("nan")]
+        turns = [theirs / own for theirs, own in zip(times[-len(ours) :], ours, strict=True)]
+        request.config.stash[RATIOS].append((name, peer.__doc__, min(ours), min(times), median(turns)))
+        return min(times) / min(ours)
 
     return measure
 
@@ -49,10 +51,10 @@ def pytest_terminal_summary(terminalreporter, config: pytest.Config):
     rows, notes = config.stash[RATIOS], config.stash[NOTES]
     if not rows and not notes:
         return
-    terminalreporter.section("ratios, best of each in this run")
-    for name, peer, ours, theirs in rows:
-        ratio = theirs / ours
-        terminalreporter.write_line(f"{name:<72} {1e3 * ours:8.1f} ms   {peer:<42} {1e3 * theirs:8.1f} ms   {ratio:5.2f}x")
+    terminalreporter.section("ratios of the best times in this run, and the median of the ratios turn by turn")
+    for name, peer, ours, theirs, turns in rows:
+        times = f"{name:<72} {1e3 * ours:8.1f} ms   {peer:<42} {1e3 * theirs:8.1f} ms"
+        terminalreporter.write_line(f"{times}   {theirs / ours:5.2f}x   {turns:5.2f}x")
     for line in notes:
         terminalreporter.write_line(line)
     about = _kernels()

@@ -128,7 +128,7 @@ def test_run_beside_reading_and_writing(beside, scratch, unsorted):
         with io.parquet_parts(scratch / "written.parquet") as parts:
             parts.add(columns)
 
-    beside(run, peer, name="scenario run, unsorted", rounds=3)
+    beside(run, peer, name="scenario run, unsorted", rounds=7)
 
 
 def test_full_rules_beside_scenarios(beside, scratch, unsorted):
@@ -157,7 +157,7 @@ def test_market_update_beside_the_whole_run(beside, scratch, unsorted):
 
     moved = next(markets)
     np.testing.assert_array_equal(engine.reprice(moved).initial_margin, rules.assess(snapshot.book, moved).initial_margin)
-    beside(reprice, peer, name=f"next market for {SIZE}", rounds=3)
+    beside(reprice, peer, name=f"next market for {SIZE}", rounds=5)
 
 
 def test_memory(note, scratch, unsorted):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from margin import synthetic
-from margin.assessment import STATUSES
 from margin.io import to_arrow, write_parquet
+from margin.names import STATUSES
 from margin.venues import load
 
 ALL = ("official", "recorded", "third_party", "illustrative")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     Int64 = npt.NDArray[np.int64]
 
 
+_MOST_LINES = 2**32
+
 _DTYPES = {name: np.dtype(name) for name in ("?", "f8", "i4", "i8", "u1")}
 """Made once: a small kernel is called in less time than it takes to look them up."""
 
@@ -50,6 +52,13 @@ def check_threads(threads: int) -> None:
     """Work is done on at least one thread."""
     if threads < 1:
         message = f"threads is {threads}; expected 1 or more"
+        raise ValueError(message)
+
+
+def check_line_count(count: int) -> None:
+    """A line's place among the others is a number of 32 bits."""
+    if count > _MOST_LINES:
+        message = f"there are {count} lines; expected at most {_MOST_LINES}"
         raise ValueError(message)
 
 

@@ -8,8 +8,9 @@ a) Public functions (`def`). Each checks dtypes and shapes, then the range of ev
    results, and releases the GIL for the loop. Nothing inside a loop is checked: an index that passed cannot leave its array,
    and a nan is carried through, never lost in a comparison.
 b) Loops over accounts, groups and lines (`cdef ... noexcept nogil`), plain Cython, in line order. They hold the aggregation.
-   What turns identifiers into dense codes stands in `_identifiers.pxi`, what sorts and nets lines in `_lines.pxi`, what adds
-   them up in `_sums.pxi`, what one more line does to a stored sum in `_what_if.pxi`, which are part of this file.
+   What turns identifiers into dense codes stands in `_hash_table.pxi` and `_identifiers.pxi`, what sorts and nets lines in
+   `_lines.pxi`, what adds them up in `_sums.pxi`, what one more line does to a stored sum in `_what_if.pxi`, which are part of
+   this file.
 c) Micro-kernels in C (`_native/`): the innermost vector loops, compiled once per instruction set. One table of function
    pointers is chosen when the module is imported.
 
@@ -23,7 +24,8 @@ import numpy as np
 
 from margin._aligned import aligned_table
 from margin._checks import (
-    check_block, check_columns, check_count, check_folds, check_length, check_structure, check_threads, dtypes, tail_mass,
+    check_block, check_columns, check_count, check_folds, check_length, check_line_count, check_structure, check_threads,
+    dtypes, tail_mass,
 )
 from margin.threads import in_order
 
@@ -202,9 +204,8 @@ cdef _check_signs(const double[::1] sign):
             raise ValueError(f"sign[{i}] is {sign[i]!r}; expected 1.0 (call) or -1.0 (put)")
 
 
+include "_hash_table.pxi"
 include "_identifiers.pxi"
-
-
 include "_lines.pxi"
 include "_sums.pxi"
 

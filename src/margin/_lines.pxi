@@ -33,6 +33,8 @@ cdef void _begun(const int32_t *code, int64_t n, int64_t *start, int64_t n_codes
 cdef enum:
     PLACE_BITS = 32
 
+cdef int64_t NO_KEY = <int64_t>1 << PLACE_BITS  # beyond every key
+
 
 cdef inline int64_t _keyed(const int32_t *code, const int32_t *key, int64_t line) noexcept nogil:
     """A line by the key of its code; by its own key where there are no codes, by its place where there are no keys."""
@@ -43,11 +45,6 @@ cdef inline int64_t _keyed(const int32_t *code, const int32_t *key, int64_t line
 
 cdef inline int64_t _line(int64_t keyed) noexcept nogil:
     return keyed & ((<int64_t>1 << PLACE_BITS) - 1)
-
-
-cdef _check_lines_count(int64_t n):
-    if n >> PLACE_BITS:
-        raise ValueError(f"there are {n} lines; expected fewer than {2**PLACE_BITS}")
 
 
 cdef void _counted(
@@ -139,9 +136,9 @@ def group(major, minor, n_major):  # IN, IN
     if minor is not None:
         dtypes(minor=(minor, "i4", 1))
         check_length("minor", minor, len(major))
+    check_line_count(len(major))
     _check_codes("major", major, n_major)
     cdef int64_t n = len(major), m = n_major, i
-    _check_lines_count(n)
     start_array, order_array = np.zeros(m + 1, np.int64), np.empty(n, np.int64)
     if n == 0:
         return start_array, order_array
@@ -287,6 +284,7 @@ def net(pool, code, quantity, rank, n_pools, traced=False):  # IN x 4
     check_count("n_pools", n_pools)
     check_length("code", code, len(pool))
     check_length("quantity", quantity, len(pool))
+    check_line_count(len(pool))
     _check_codes("pool", pool, n_pools)
     _check_codes("code", code, len(rank))
     cdef int64_t n = len(pool), n_groups = n_pools, p, k, at, m = 0
@@ -332,7 +330,7 @@ cdef int64_t _added_up(
     cdef double total = 0.0
     cdef bint new
     for p in range(n_pools):
-        last = -1
+        last = NO_KEY
         for k in range(bounds[p], bounds[p + 1]):
             at, key = _line(lines[k]), lines[k] >> PLACE_BITS
             new = key != last

@@ -14,6 +14,7 @@ from margin._checks import (
     check_columns,
     check_count,
     check_length,
+    check_line_count,
     check_lines,
     check_start,
     check_threads,
@@ -39,6 +40,7 @@ def group(major: Int32, minor: Int32 | None, n_major: int) -> tuple[Int64, Int64
     if minor is not None:
         dtypes(minor=(minor, "i4", 1))
         check_length("minor", minor, len(major))
+    check_line_count(len(major))
     check_codes("major", major, n_major)
     lines: list[list[int]] = [[] for _ in range(n_major)]
     for line, owner in enumerate(major.tolist()):
@@ -110,6 +112,7 @@ def net(
     check_count("n_pools", n_pools)
     check_length("code", code, len(pool))
     check_length("quantity", quantity, len(pool))
+    check_line_count(len(pool))
     check_codes("pool", pool, n_pools)
     check_codes("code", code, len(rank))
     _, order = group(pool, np.array([rank[c] for c in code], np.int32), n_pools)

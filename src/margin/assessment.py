@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.ids import Coded, Ids, concat
+from margin.ids import Coded
 from margin.models.requirement import Prepared, Requirement, UnitResults
+from margin.names import Names, named, pools_of, spelled
 from margin.pools.holdings import MONEY, Partition, PoolValue
 from margin.threads import in_order
 
@@ -30,12 +30,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int32]
-
-Vocabulary = tuple[Codes, Ids]
-"""Number of each of some names, and the names that the numbers stand for."""
-
-HEALTHY, RESTRICTED, LIQUIDATION = "healthy", "restricted", "liquidation"
-STATUSES = (HEALTHY, RESTRICTED, LIQUIDATION)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,46 +101,6 @@ class Results:
             if units
             else None,
         )
-
-
-@dataclass(frozen=True, eq=False)
-class Names:
-    """The long lists of names of a market and a model, spelled when they are first asked for.
-
-    Attributes
-    ----------
-    market : Market
-    prepared : Prepared
-    """
-
-    market: Market
-    prepared: Prepared
-
-    @cached_property
-    def pools(self) -> Vocabulary:
-        """Pools of instruments, of currencies, and of whole accounts."""
-        return _pool_vocabulary(self.market)
-
-    @cached_property
-    def currencies(self) -> Vocabulary:
-        """Currencies of the market, and the money that whole accounts count in."""
-        return _spelled([*self.market.currencies, self.market.money])
-
-    @cached_property
-    def units(self) -> Vocabulary:
-        """Risk units."""
-        return _spelled(self.prepared.units or ("",))
-
-    @cached_property
-    def statuses(self) -> Vocabulary:
-        """`STATUSES`."""
-        return _spelled(STATUSES)
-
-    @cached_property
-    def scenarios(self) -> Vocabulary:
-        """Scenarios of the first unit, then of the next, and so on."""
-        units, scenarios = range(len(self.prepared.units)), range(self.prepared.n_scenarios)
-        return _spelled([self.prepared.label(unit, scenario) for unit in units for scenario in scenarios])
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -241,8 +195,8 @@ class Assessment:
         worst_unit, worst_scenario = self._worst(names)
         return {
             "account": self.book.accounts.take(r.account),
-            "pool": _pools(names.pools, r.name),
-            "currency": _named(names.currencies, np.where(r.currency == MONEY, len(self.market.currencies), r.currency)),
+            "pool": pools_of(names.pools, r.name),
+            "currency": named(names.currencies, np.where(r.currency == MONEY, len(self.market.currencies), r.currency)),
             "equity": r.equity,
             "collateral_value": r.initial_collateral,
             "unrealised_pnl": r.unrealised,
@@ -256,7 +210,7 @@ class Assessment:
             "initial_utilisation": utilised(r.initial, r.initial_collateral),
             "available": self.available,
             "excess": self.excess,
-            "status": _named(names.statuses, self.status),
+            "status": named(names.statuses, self.status),
         }
 
     def unit_columns(self) -> dict[str, Any]:
@@ -273,15 +227,15 @@ class Assessment:
         r, units, names = self.results, self.results.units, self._names
         if units is None:
             return {}
-        pools = _pools(names.pools, r.name)
+        pools = pools_of(names.pools, r.name)
         worst: dict[str, Any] = {}
         if self.prepared.n_scenarios:
             label = self._label(units.unit, units.scenario)
-            worst = {"worst_loss": units.worst_loss, "worst_scenario": _named(names.scenarios, label)}
+            worst = {"worst_loss": units.worst_loss, "worst_scenario": named(names.scenarios, label)}
         return {
             "account": self.book.accounts.take(r.account[units.pool]),
             "pool": Coded(pools.codes[units.pool], pools.vocabulary),
-            "unit": _named(names.units, units.unit),
+            "unit": named(names.units, units.unit),
             **worst,
             **units.charges,
         }
@@ -330,13 +284,13 @@ class Assessment:
 
     def _worst(self, names: Names) -> tuple[Coded, Coded]:
         """Unit with the largest loss of each row and its scenario in words; missing where nothing is at risk."""
-        unit, label, labels = np.full(len(self), -1, dtype=np.int64), np.full(len(self), -1, dtype=np.int64), _spelled([""])
+        unit, label, labels = np.full(len(self), -1, dtype=np.int64), np.full(len(self), -1, dtype=np.int64), spelled([""])
         units = self.results.units
         if units is not None and len(units.pool):
             worst, labels = units.worst(len(self)), names.scenarios
             unit[units.pool[worst]] = units.unit[worst]
             label[units.pool[worst]] = self._label(units.unit[worst], units.scenario[worst])
-        return _named(names.units, unit), _named(labels, label)
+        return named(names.units, unit), named(labels, label)
 
     def _label(self, unit: Codes, scenario: Codes) -> NDArray[np.int64]:
         """Code of each (unit, scenario) in the names of scenarios, -1 without a scenario."""
@@ -363,20 +317,6 @@ def statuses(
     return np.int8(2) * liquidation + (one - liquidation) * (one - met)
 
 
-def pool_names(market: Market, name: Codes) -> Coded:
-    """Names of pools by the codes of `Partition.name`."""
-    return _pools(_pool_vocabulary(market), name)
-
-
-def _pool_vocabulary(market: Market) -> Vocabulary:
-    """Names of the pools of instruments, of currencies, and of whole accounts."""
-    return _spelled(concat(_as_text(market.instruments), Ids.of([*market.currencies, "cross"])))
-
-
-def _pools(names: Vocabulary, name: Codes) -> Coded:
-    return _named(names, np.where(name < 0, len(names[0]) - 1, name))
-
-
 def utilised(requirement: Array, collateral: Array) -> Array:
     """Requirement over collateral: 0 where nothing is required, infinite where no collateral stands against it."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # hardly any collateral is as good as none
@@ -385,18 +325,3 @@ def utilised(requirement: Array, collateral: Array) -> Array:
     ratio[nothing & ~(collateral > 0)] = np.inf
     ratio[nothing & (requirement == 0) & (collateral >= 0)] = 0.0
     return ratio
-
-
-def _spelled(names: Iterable[str] | Ids) -> Vocabulary:
-    """Number of each name in a list, and the names; one that is there twice becomes one, as data frames want it."""
-    return (names if isinstance(names, Ids) else Ids.of(list(names))).encode()
-
-
-def _named(names: Vocabulary, code: NDArray[Any]) -> Coded:
-    """Names by code, -1 for none."""
-    number, vocabulary = names
-    return Coded(np.append(number, np.int32(-1))[code].astype(np.int32, copy=False), vocabulary)
-
-
-def _as_text(ids: Ids) -> Ids:
-    return Ids.of([str(i) for i in ids]) if ids.is_integer else ids

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from margin.assessment import STATUSES
+from margin.names import STATUSES
 from margin.text import SHOWN, number
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.assessment import Assessment, Names, Results
+from margin.assessment import Assessment, Results
 from margin.book import Book
 from margin.borrowing import BorrowedMargin
 from margin.contracts import entry_value
@@ -21,6 +21,7 @@ from margin.lines import Lines, Loans, OrderLines, group_lines, group_orders
 from margin.market import Market
 from margin.models.requirement import Model, Prepared
 from margin.models.split import SplitModel
+from margin.names import Names
 from margin.params import Parameters
 from margin.pools import Collateral, Holdings, Partition, Pool
 from margin.pools.cross import counted_equity

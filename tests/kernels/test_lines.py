@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hn
 from strategies import anything, both, floats, lines, refused_alike, segments
 
-from margin import _core
+from margin import _checks, _core
 from margin import _reference as twin
 
 
@@ -83,6 +83,12 @@ def test_large_codes_are_in_the_block_they_are_in(block):
     np.testing.assert_array_equal(np.diff(start), np.bincount(code // np.int32(block), minlength=-(-most // block)))
 
 
+def test_more_lines_than_can_be_numbered_are_refused():
+    _checks.check_line_count(2**32)
+    with pytest.raises(ValueError, match=r"there are 4294967297 lines; expected at most 4294967296"):
+        _checks.check_line_count(2**32 + 1)
+
+
 @given(data=st.data(), n=st.integers(0, 40))
 def test_codes_are_translated(data, n):
     code, number = data.draw(codes(n, 7)), data.draw(codes(7, 1000))
@@ -105,12 +111,13 @@ def test_bounds_and_occurring(data, n):
 @given(data=st.data(), n=st.integers(0, 60), n_pools=st.integers(1, 5), n_codes=st.integers(1, 7))
 def test_netted_lines_are_sorted_and_keep_what_is_held(data, n, n_pools, n_codes):
     pool, code = data.draw(codes(n, n_pools)), data.draw(codes(n, n_codes))
-    rank = np.array(data.draw(st.permutations(range(n_codes))), np.int32)
+    lowest = data.draw(st.sampled_from([0, -1, -n_codes, -(2**31), 2**31 - n_codes]))
+    rank = (np.array(data.draw(st.permutations(range(n_codes)))) + lowest).astype(np.int32)
     quantity = data.draw(floats(n))
     owner, row, total, order, start = both("net", pool, code, quantity, rank, n_pools, True)
     for got, same in zip(both("net", pool, code, quantity, rank, n_pools), (owner, row, total), strict=True):
         np.testing.assert_array_equal(got, same)
-    keys = owner.astype(np.int64) * n_codes + rank[row]
+    keys = owner.astype(np.int64) * 2**32 + rank[row]
     assert (np.diff(keys) > 0).all()
     np.testing.assert_array_equal(order, np.lexsort((rank[code], pool)))
     np.testing.assert_array_equal(total, [quantity[order[a:b]].cumsum()[-1] for a, b in pairwise(start)])

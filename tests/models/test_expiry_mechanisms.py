@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import derive_books as books
-from margin.assessment import STATUSES
 from margin.book import Book
 from margin.errors import DataError, ParameterError
 from margin.market import Market
@@ -22,6 +21,7 @@ from margin.models.portfolio import PortfolioModel
 from margin.models.scenarios import ListedScenarios, Scenario
 from margin.models.shocks import DOWN, SAME, SKEW, SMILE, UP, SkewShock
 from margin.models.valuation import PLAIN, Valuation
+from margin.names import STATUSES
 from margin.pools import CrossPool
 from margin.regime import Regime
 from margin.venues import load

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin.analysis.tabular import Tabular
-from margin.assessment import STATUSES, Assessment
+from margin.assessment import Assessment
 from margin.book import Book
 from margin.ids import Coded, Ids
+from margin.names import STATUSES
 from margin.pools.holdings import MONEY
 
 Array = NDArray[np.float64]

@@ -15,11 +15,12 @@ from margin.analysis.distance import DIRECTIONS, distances
 from margin.analysis.hedging import Hedging, hedging
 from margin.analysis.shocks import Shock
 from margin.analysis.tabular import Tabular
-from margin.assessment import STATUSES, Assessment
+from margin.assessment import Assessment
 from margin.book import Book
 from margin.errors import DataError
 from margin.market import Market
 from margin.models.prepared_portfolio import WORST_LOSS
+from margin.names import STATUSES
 from margin.regime import Regime
 
 Array = NDArray[np.float64]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from margin.analysis.accounts import LIQUIDATED, RESTRICTED, Figures, status_names
 from margin.analysis.tabular import Tabular
-from margin.assessment import STATUSES
 from margin.book import Book
 from margin.market import Market
+from margin.names import STATUSES
 from margin.regime import Regime
 
 Array = NDArray[np.float64]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from margin.analysis.accounts import Assess, Figures
 from margin.analysis.tabular import Tabular
 from margin.analysis.variants import Variants, with_orders
-from margin.assessment import Assessment, pool_names
+from margin.assessment import Assessment
 from margin.book import Book
 from margin.errors import DataError
 from margin.ids import Coded, Ids, concat
@@ -22,6 +22,7 @@ from margin.models.portfolio import PortfolioModel
 from margin.models.requirement import Model
 from margin.models.split import SplitModel
 from margin.models.standard import StandardModel
+from margin.names import pool_names
 from margin.regime import Regime
 
 Array = NDArray[np.float64]

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin import kernels
-from margin.assessment import LIQUIDATION, STATUSES, Assessment, pool_names, utilised
+from margin.assessment import Assessment, utilised
 from margin.market import Market
+from margin.names import LIQUIDATION, STATUSES, pool_names
 from margin.pools.holdings import MONEY
 
 Array = NDArray[np.float64]

@@ -10,11 +10,12 @@ import numpy as np
 
 from margin.analysis.accounts import Figures
 from margin.analysis.what_if import WhatIf, what_if
-from margin.assessment import STATUSES, Assessment
+from margin.assessment import Assessment
 from margin.book import Book
 from margin.engine.rules import PricedRules
 from margin.engine.sums import StoredSums
 from margin.ids import Ids
+from margin.names import STATUSES
 
 Path = Literal["sums", "unit", "general"]
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.assessment import STATUSES
 from margin.contracts import is_option, value_per_contract
 from margin.liquidation.events import Event, event_columns
 from margin.liquidation.impact import Impact, NoImpact
 from margin.liquidation.paths import Instant, Path, funding_rates, moved
 from margin.liquidation.procedure import Distressed, Procedure, Scene
 from margin.liquidation.state import FUND, HOUSE, MARKET, State
+from margin.names import STATUSES
 from margin.pools.holdings import MONEY
 
 if TYPE_CHECKING:

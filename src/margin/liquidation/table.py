@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.assessment import Assessment, pool_names
+from margin.assessment import Assessment
 from margin.contracts import coin_per_contract
 from margin.encoded import Encoded
 from margin.errors import DataError, ParameterError
@@ -18,6 +18,7 @@ from margin.liquidation.moves import Moves, check_options, futures_of, of_instru
 from margin.liquidation.prices import SPAN, nearest_changes, powers
 from margin.models.requirement import Prepared
 from margin.models.standard import PreparedStandard
+from margin.names import pool_names
 from margin.pools import CrossPool, Holdings, IsolatedPool, Partition, PartlyIsolated, SegregatedPool
 from margin.regime import Regime
 

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from margin.analysis.accounts import Figures, usd_per_unit
-from margin.assessment import STATUSES, Assessment
+from margin.assessment import Assessment
 from margin.book import Book
 from margin.errors import DataError, MarginError
 from margin.explanation import PoolExplanation, explain
 from margin.market import Market
 from margin.models.prepared_portfolio import PreparedPortfolio
 from margin.models.stress import UnitVectors
+from margin.names import STATUSES
 from margin.regime import Regime
 from margin.report.results import AFTER, BEFORE
 from margin.report.shocked import Surface, VolCurve, curves, surfaces

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.assessment import LIQUIDATION, STATUSES
 from margin.errors import DataError
+from margin.names import LIQUIDATION, STATUSES
 from margin.report.results import Result, Vocabulary, numbers
 
 Array = NDArray[np.float64]

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.assessment import pool_names
 from margin.borrowing import Ratio
 from margin.lines import Lines, pool_sums
 from margin.models.standard import PreparedStandard
+from margin.names import pool_names
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.assessment import LIQUIDATION, RESTRICTED, STATUSES, Assessment
+from margin.assessment import Assessment
 from margin.book import Book
 from margin.errors import DataError
 from margin.market import Market
+from margin.names import LIQUIDATION, RESTRICTED, STATUSES
 from margin.regime import Regime
 from margin.text import table
 from margin.venues.deribit.recorded.chains import chain, instants

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from margin.assessment import LIQUIDATION, RESTRICTED, STATUSES
+from margin.names import LIQUIDATION, RESTRICTED, STATUSES
 from margin.text import table
 from margin.venues.hyperliquid.books import Account, Position, snapshot
 from margin.venues.hyperliquid.figures import positions
