@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -17,13 +18,16 @@ T = TypeVar("T")
 
 def processors(threads: int) -> int:
     """So many threads; 0 takes all processors."""
-    return threads or len(os.sched_getaffinity(0))
+    if threads:
+        return threads
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def give_way() -> None:
     """Let this thread run where the others leave a processor idle; only Linux knows the priority of a thread."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        with suppress(OSError):  # where it is not allowed, the thread takes its turns
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
 def in_order(work: Callable[[S], T], items: Sequence[S], threads: int) -> Iterator[T]:

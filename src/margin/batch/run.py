@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +38,6 @@ PIECE = 1 << 24
 """Bytes of a file that are hashed at once."""
 
 Progress = Callable[[str, float], None]
-T = TypeVar("T")
 
 
 def run(
@@ -93,9 +92,9 @@ def run(
     clock = _Clock()
     with (
         result_folder(folder, (ASSESSMENTS, UNITS, MANIFEST), overwrite=overwrite) as partial,
-        ThreadPoolExecutor(1) as background,
+        ThreadPoolExecutor(1, initializer=give_way) as background,  # nobody waits for it before the end
     ):
-        hashes = background.submit(_beside, file_hashes, source)
+        hashes = background.submit(file_hashes, source)
         show("load", 0.0)
         loaded = io.read_snapshot(source, strict=strict)
         book, market = loaded.book, loaded.market
@@ -167,12 +166,6 @@ def peak_memory() -> int | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def _beside(work: Callable[[Path], T], source: Path) -> T:
-    """Do something that nobody waits for before the end."""
-    give_way()
-    return work(source)
 
 
 def file_hashes(source: Path) -> dict[str, dict[str, Any]]:
