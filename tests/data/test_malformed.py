@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from margin import Book, DataError, Market
+from margin import Book, DataError, Market, columns
 from margin.ids import Coded, Ids
 
 TIME = "2026-02-15T08:00:00Z"
@@ -356,7 +356,12 @@ def test_the_tables_are_valid_before_they_are_broken(tables: Tables) -> None:
 
 
 @pytest.mark.parametrize(("damage", "message"), MALFORMED, ids=[message[:60] for _, message in MALFORMED])
-def test_malformed(tables: Tables, damage: Callable[[Tables], object], message: str) -> None:
+@pytest.mark.parametrize("long", [columns.LONG, 0])
+def test_malformed(
+    tables: Tables, damage: Callable[[Tables], object], message: str, long: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same is told where columns are read side by side."""
+    monkeypatch.setattr(columns, "LONG", long)
     damage(tables)
     with pytest.raises(DataError) as raised:
         load(tables)
