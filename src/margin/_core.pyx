@@ -27,7 +27,7 @@ from margin._checks import (
     check_block, check_columns, check_count, check_folds, check_length, check_line_count, check_structure, check_threads,
     dtypes, tail_mass,
 )
-from margin.threads import in_order
+from margin.threads import each
 
 cimport cython
 from libc.math cimport fabs

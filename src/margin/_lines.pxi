@@ -263,15 +263,14 @@ def arranged(code, n_codes, block, columns, threads=1):  # IN, IN
             _check_codes("code", code, bound)  # tells the first of all
         return counts
 
-    numbers = np.array(list(in_order(number, parts, threads)))
+    numbers = np.array(each(number, parts, threads))
     np.cumsum(numbers.sum(axis=0), out=start[1:])
     starts = start[:count] + np.cumsum(numbers, axis=0) - numbers
 
     def move(k):
         _move(code[parts[k]], share, starts[k], [column[parts[k]] for column in columns], results)
 
-    for _ in in_order(move, range(threads), threads):
-        pass
+    each(move, range(threads), threads)
     return start, results
 
 

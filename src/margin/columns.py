@@ -156,15 +156,15 @@ def read(name: str | Table, source: object) -> Columns:
         found = _convert(column, raw.pop(column.name))
         return found, _keeps(column, found)
 
-    converted = in_order(convert, given, TOGETHER if length >= LONG else 1)
-    for column in given:
-        try:
-            values[column.name], kept = next(converted)
-        except DataError as error:
-            key = {} if error.row is None else columns.key(error.row)
-            raise error.located(table=table.name, column=column.name, key=key) from None
-        if not kept:
-            _reject(columns, column)
+    with in_order(convert, given, TOGETHER if length >= LONG else 1) as converted:
+        for column in given:
+            try:
+                values[column.name], kept = next(converted)
+            except DataError as error:
+                key = {} if error.row is None else columns.key(error.row)
+                raise error.located(table=table.name, column=column.name, key=key) from None
+            if not kept:
+                _reject(columns, column)
     return columns
 
 

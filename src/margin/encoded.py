@@ -15,7 +15,7 @@ from margin.contracts import option_worth, unrealised_pnl
 from margin.errors import DataError
 from margin.market import SPOT, Market
 from margin.pools.holdings import Holdings
-from margin.threads import in_order, processors
+from margin.threads import each, processors
 
 Codes = NDArray[np.int32]
 Offsets = NDArray[np.int64]
@@ -227,7 +227,7 @@ class Encoded:
 def _occurring(code: Codes, n_codes: int, threads: int) -> NDArray[np.bool_]:
     """Which codes there are, looked for on so many threads."""
     parts = np.array_split(code, processors(threads))
-    found: NDArray[np.bool_] = np.any(list(in_order(lambda part: kernels.occurring(part, n_codes), parts, threads)), axis=0)
+    found: NDArray[np.bool_] = np.any(each(lambda part: kernels.occurring(part, n_codes), parts, threads), axis=0)
     return found
 
 

@@ -136,11 +136,12 @@ class Regime:
 
         done, names = [], Names(encoded.market, prepared)
         starts = range(0, len(book.accounts), block)
-        for first, results in zip(starts, in_order(work, starts, threads), strict=True):
-            done.append(results)
-            if on_block is not None:
-                part = Assessment(self, encoded, prepared, results, {}, every_unit=units, names=names)
-                on_block(min(first + block, len(book.accounts)), part)
+        with in_order(work, starts, threads) as blocks:
+            for first, results in zip(starts, blocks, strict=True):
+                done.append(results)
+                if on_block is not None:
+                    part = Assessment(self, encoded, prepared, results, {}, every_unit=units, names=names)
+                    on_block(min(first + block, len(book.accounts)), part)
         results = Results.concatenated(done, threads=threads) if done else self._block(encoded, prepared, 0, 0)
         seconds["stress"] = time.perf_counter() - started - sum(seconds.values())
         whole = Assessment(self, encoded, prepared, results, seconds, every_unit=units, names=names)

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -30,11 +30,26 @@ def give_way() -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
-def in_order(work: Callable[[S], T], items: Sequence[S], threads: int) -> Iterator[T]:
-    """Results of `work` in the order of `items`, computed on so many threads; 0 takes all processors."""
+@contextmanager
+def in_order(work: Callable[[S], T], items: Sequence[S], threads: int) -> Iterator[Iterator[T]]:
+    """Results of `work` in the order of `items`, as they come, computed on so many threads; 0 takes all processors.
+
+    A context manager, as threads must be let go of by whoever uses them: a generator that fails to be used up is closed by the
+    garbage collector, which may run while the lock is held that ending a thread takes. What has not begun when the block is
+    left is dropped, what is under way is waited for.
+    """
     count = processors(threads)
     if count == 1 or len(items) < 2:
-        yield from map(work, items)
+        yield map(work, items)
         return
     with ThreadPoolExecutor(count) as executor:
-        yield from executor.map(work, items)
+        try:
+            yield executor.map(work, items)
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+
+def each(work: Callable[[S], T], items: Sequence[S], threads: int) -> list[T]:
+    """All results of `work`, as `in_order` gives them."""
+    with in_order(work, items, threads) as results:
+        return list(results)

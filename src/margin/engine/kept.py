@@ -17,7 +17,7 @@ from margin.engine.rules import PricedRules, blocks
 from margin.market import Market
 from margin.models.requirement import Prepared
 from margin.regime import Regime
-from margin.threads import in_order
+from margin.threads import each
 
 Codes = NDArray[np.int32]
 
@@ -62,7 +62,7 @@ class Kept:
             new = Block.of(regime, encoded, prepared, *block)
             return new, new.results(regime, encoded.market, prepared)
 
-        grouped, results = zip(*in_order(work, blocks(encoded), threads), strict=True)
+        grouped, results = zip(*each(work, blocks(encoded), threads), strict=True)
         return cls(codes, rules, encoded, prepared, grouped, results, _seconds(started, encoded_at, priced_at))
 
     def repriced(self, market: Market, *, threads: int) -> Kept:
@@ -86,7 +86,7 @@ class Kept:
                 new = Block.of(regime, encoded, prepared, block.first, block.last)
             return new, new.results(regime, counted, prepared)
 
-        done, results = zip(*in_order(work, self.blocks, threads), strict=True)
+        done, results = zip(*each(work, self.blocks, threads), strict=True)
         return Kept(self.codes, rules, encoded, prepared, done, results, _seconds(started, encoded_at, priced_at))
 
     def traded(self, encoded: Encoded, touched: Codes, after: Assessment) -> Kept:

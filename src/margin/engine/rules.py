@@ -14,7 +14,7 @@ from margin.encoded import Encoded
 from margin.market import SPOT, Market
 from margin.models.requirement import Prepared
 from margin.regime import Regime, accounts_per_block
-from margin.threads import in_order
+from margin.threads import each
 
 Flags = NDArray[np.bool_]
 
@@ -66,11 +66,11 @@ class PricedRules:
         seconds = {"encode": time.perf_counter() - started}
         prepared = self.prepared(encoded)
         seconds["price"] = time.perf_counter() - started - seconds["encode"]
-        results = Results.concatenated(list(in_order(
+        results = Results.concatenated(each(
             lambda block: self.regime.margins(block[0], encoded.market, prepared, *self.regime.group(encoded, prepared, *block)),
             blocks(encoded),
             threads,
-        )))  # fmt: skip
+        ))  # fmt: skip
         seconds["stress"] = time.perf_counter() - started - sum(seconds.values())
         return Assessment(regime=self.regime, encoded=encoded, prepared=prepared, results=results, timings=seconds)
 

@@ -70,12 +70,15 @@ class FileColumn:
             yield from self._row_group(0).iterchunks()
             return
         groups = iter(range(self.metadata.num_row_groups))
-        with ThreadPoolExecutor(AHEAD) as pool:
+        pool = ThreadPoolExecutor(AHEAD)
+        try:
             waiting = deque(pool.submit(self._row_group, group) for group in islice(groups, AHEAD))
             while waiting:
                 column = waiting.popleft().result()
                 waiting.extend(pool.submit(self._row_group, group) for group in islice(groups, 1))
                 yield from column.iterchunks()
+        finally:  # perhaps in the garbage collector, which must not wait for a thread: the lock that ends it may be held here
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The column as an Arrow stream (PyCapsule interface)."""
