@@ -36,9 +36,9 @@
 typedef struct {
     double pattern[2][SHORTLIST], relief[2][SHORTLIST]; /* relief is infinite behind the last */
     double smallest[2];                                 /* of |c|; infinite where there is no list */
-    int32_t scenario[2][SHORTLIST];
+    int32_t scenario[2][SHORTLIST], length[2];
     int32_t made;
-    int32_t unused[11]; /* a whole number of cache lines */
+    int32_t unused[9]; /* a whole number of cache lines */
 } shortlist;
 
 typedef char shortlist_fits[sizeof(shortlist) == MARGIN_SHORTLIST_BYTES ? 1 : -1];
@@ -84,6 +84,7 @@ static void list_side(int64_t n_scenarios, const double *pattern, const double *
         list->relief[negative][k] = k < n ? relief[kept[k]] : INFINITY;
     }
     list->smallest[negative] = smallest;
+    list->length[negative] = n;
 }
 
 /* Of each group the sum of quantity times coefficient, and its general lines: which[general[g]] to which[general[g + 1] - 1],
@@ -147,6 +148,40 @@ KERNEL_INLINE int is_negative(double x)
     return (int)(bits_of(x) >> 63);
 }
 
+/* Lowest value of a list and the first scenario that has it. */
+KERNEL_INLINE double lowest_of(const shortlist *list, int negative, double c, int32_t *restrict scenario)
+{
+    const double *const moves = list->pattern[negative], *const extra = list->relief[negative];
+    const int32_t *const listed = list->scenario[negative];
+    if (list->length[negative] == 1) { /* so common that it is guessed well: without relief the lowest or the highest move */
+        *scenario = listed[0];
+        return c * moves[0] + extra[0];
+    }
+#if VECTOR_LANES > 1
+    uint64_t bits = 1 << (SHORTLIST - 1); /* there is always a first one; a nan has none */
+    lanes value[SHORTLIST / VECTOR_LANES], found = (lanes){0} + INFINITY;
+    UNROLLED
+    for (int k = 0; k < SHORTLIST / VECTOR_LANES; ++k) {
+        value[k] = c * ((const vector *)moves)[k] + ((const vector *)extra)[k];
+        found = smaller(found, value[k]);
+    }
+    found = least(found);
+    UNROLLED
+    for (int k = 0; k < SHORTLIST / VECTOR_LANES; ++k)
+        bits |= bits_of_flags(equal(value[k], found)) << (k * VECTOR_LANES);
+    *scenario = listed[__builtin_ctzll(bits)];
+    return found[0];
+#else
+    double low = INFINITY;
+    for (int k = 0; k < SHORTLIST; ++k) {
+        const double value = c * moves[k] + extra[k];
+        *scenario = value < low ? listed[k] : *scenario;
+        low = value < low ? value : low;
+    }
+    return low;
+#endif
+}
+
 /* Every group by its unit's list; returns how many that does not answer, and which. */
 APART static int64_t lowest_listed(int64_t n_groups, const double *restrict sum, const int32_t *restrict general,
                                    const int32_t *restrict unit,
@@ -164,30 +199,7 @@ APART static int64_t lowest_listed(int64_t n_groups, const double *restrict sum,
             list_side(n_scenarios, pattern + unit[g] * width, relief + unit[g] * width, 1, list);
             list->made = 1;
         }
-        const double *const moves = list->pattern[negative], *const extra = list->relief[negative];
-        uint64_t bits = 1 << (SHORTLIST - 1); /* there is always a first one; a nan has none */
-        double low = INFINITY;
-#if VECTOR_LANES > 1
-        lanes value[SHORTLIST / VECTOR_LANES], found = (lanes){0} + INFINITY;
-        UNROLLED
-        for (int k = 0; k < SHORTLIST / VECTOR_LANES; ++k) {
-            value[k] = c * ((const vector *)moves)[k] + ((const vector *)extra)[k];
-            found = smaller(found, value[k]);
-        }
-        found = least(found);
-        low = found[0];
-        UNROLLED
-        for (int k = 0; k < SHORTLIST / VECTOR_LANES; ++k)
-            bits |= bits_of_flags(equal(value[k], found)) << (k * VECTOR_LANES);
-        scenario[g] = list->scenario[negative][__builtin_ctzll(bits)];
-#else
-        for (int k = 0; k < SHORTLIST; ++k) {
-            const double value = c * moves[k] + extra[k];
-            scenario[g] = value < low ? list->scenario[negative][k] : scenario[g];
-            low = value < low ? value : low;
-        }
-        (void)bits;
-#endif
+        const double low = lowest_of(list, negative, c, &scenario[g]);
         worst[g] = low < 0.0 ? -low : 0.0;
         left[n_left] = g;
         n_left += !((general[g] == general[g + 1]) & (size >= list->smallest[negative]) & (size <= LARGEST_SUM));
