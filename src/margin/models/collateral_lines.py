@@ -40,9 +40,7 @@ def hedging_part(lines: Lines, units: Segments, sensitivities: Sensitivities) ->
     against = delta[np.searchsorted(units.start, coin, side="right") - 1]
     equity = lines.quantity[coin]
     quantity = lines.quantity.copy()
-    quantity[coin] = np.where(
-        equity > 0, np.minimum(equity, np.maximum(-against, 0.0)), np.maximum(equity, -np.maximum(against, 0.0))
-    )
+    quantity[coin] = np.clip(-against, np.minimum(equity, 0.0), np.maximum(equity, 0.0))
     return replace(lines, quantity=quantity)
 
 

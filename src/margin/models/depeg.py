@@ -81,7 +81,7 @@ class DepegCharge:
                 hedged = np.where(left[a] * left[b] < 0, np.minimum(np.abs(left[a]), np.abs(left[b])), 0.0)
                 if hedged.any():
                     total += self.tiers().at(min(price[a], price[b])).requirement(hedged)
-                left[a], left[b] = (x - np.sign(x) * hedged for x in (left[a], left[b]))
+                    left[a], left[b] = (x - np.sign(x) * hedged for x in (left[a], left[b]))
             return total
 
         return amount

@@ -105,14 +105,14 @@ class PreparedPortfolio:
 
     def requirement(self, lines: Lines, orders: OrderLines) -> Requirement:
         """Worst losses and charges of all units, margins of all pools."""
-        n = lines.n_pools
-        risk = self.risk(lines)
+        n, inside = lines.n_pools, self._inside(lines)
+        risk = self._risk(inside)
         summed = {name: pool_sums(risk.units.pool, amount, n) for name, amount in risk.parts.items()}
         components = {name: self.initial[name] * amount for name, amount in summed.items()}
         maintenance = sum((self.maintenance[name] * amount for name, amount in summed.items()), np.zeros(n))
         of_orders = {} if self.orders is None else self.orders(orders, n)
         if self.order_sets:
-            of_orders[OPEN_ORDERS] = self.order_sets_of(lines, orders, risk)
+            of_orders[OPEN_ORDERS] = self.order_sets_of(inside, orders, risk)
         if self.borrow is not None:
             debts = self.borrow.margin(lines, self.market)
             components[self.borrow.name] = debts.initial
@@ -179,7 +179,10 @@ class PreparedPortfolio:
 
     def risk(self, lines: Lines) -> Risk:
         """Amounts of the units of all pools."""
-        lines = self._inside(lines)
+        return self._risk(self._inside(lines))
+
+    def _risk(self, lines: Lines) -> Risk:
+        """The same from lines that all stand in a unit."""
         return self.amounts(lines, *(lines.runs or self.runs(lines)))
 
     def runs(self, lines: Lines) -> tuple[Segments, Segments]:
@@ -189,7 +192,7 @@ class PreparedPortfolio:
         return units, segments(lines, self.leaf) if by_leaf else units
 
     def amounts(self, lines: Lines, units: Segments, leaves: Segments) -> Risk:
-        """The same from lines that all stand in a unit, and the runs of each unit and leaf."""
+        """The same, and given the runs of each unit and leaf."""
         lines = self._hedging(lines, units)
         worst, scenario = self.stress.worst(lines, units, leaves)
         by_scenarios = worst = _rounded(worst, self.worst_decimals)
@@ -211,12 +214,12 @@ class PreparedPortfolio:
         """By how much initial margins of units rise when all buy orders, or all sell orders, are filled: the larger, at least 0.
 
         Each unit takes its worst case of the three; pools get the sum. Only units with orders of a side are looked at again.
+        All lines stand in units.
         """
         if not len(orders):
             return np.zeros(lines.n_pools)
         before = _ByUnit(positions.units, self.initial_of(positions))
-        inside = self._inside(lines)
-        buys, sells = (self._rise(inside, orders, quantity, before) for quantity in (orders.buy, -orders.sell))
+        buys, sells = (self._rise(lines, orders, quantity, before) for quantity in (orders.buy, -orders.sell))
         both = np.maximum(sells.values, buys.of(sells.units))
         only = np.where(sells.has(buys.units), 0.0, buys.values)
         pool = np.concatenate((sells.units.pool, buys.units.pool))
@@ -227,13 +230,13 @@ class PreparedPortfolio:
 
         All lines stand in units, those whose margins `before` holds.
         """
-        on = quantity != 0
+        on = np.flatnonzero(quantity)
         pool, row = orders.pool[on], orders.row[on]
         touched = np.zeros((lines.n_pools, len(self.units)), dtype=np.bool_)
         touched[pool, self.unit[row]] = True
         units = before.units
-        held = np.repeat(touched[units.pool, units.code], np.diff(units.start))
-        risk = self.risk(
+        held = np.flatnonzero(np.repeat(touched[units.pool, units.code], np.diff(units.start)))
+        risk = self._risk(
             group_lines(
                 np.concatenate((lines.pool[held], pool)),
                 np.concatenate((lines.row[held], row)),

@@ -94,7 +94,7 @@ class PreparedSplit:
     def requirement(self, lines: Lines, orders: OrderLines) -> Requirement:
         """Margins of all pools, each under its model."""
         alone = self._alone(lines)
-        shared = self.shared.requirement(lines.take(np.flatnonzero(~alone)), orders)
+        shared = self.shared.requirement(lines.take(np.flatnonzero(~alone)) if alone.any() else lines, orders)
         own = self.isolated.requirement(self._own(lines, alone), orders.take(np.zeros(0, dtype=np.int64)))
         return replace(
             shared,

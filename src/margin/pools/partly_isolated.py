@@ -44,6 +44,8 @@ class PartlyIsolated:
     def partition(self, holdings: Holdings, market: Market) -> Partition:
         """The shared pools, then one for each (account, instrument, leg) with collateral of its own."""
         alone = isolated_positions(holdings)
+        if not alone.any():
+            return self.shared.partition(holdings, market)
         shared = self.shared.partition(_shared(holdings, alone), market)
         leg = np.zeros(len(alone), dtype=np.int64) if holdings.leg is None else holdings.leg.astype(np.int64)
         key = (holdings.account.astype(np.int64) * len(market) + holdings.row) * LEGS + leg
@@ -64,8 +66,9 @@ class PartlyIsolated:
 
     def value(self, holdings: Holdings, partition: Partition, market: Market, collateral: Collateral) -> PoolValue:
         """Worth of the shared pools; assigned collateral and P&L of each isolated position, without haircuts."""
+        if partition.isolated is None:
+            return self.shared.value(holdings, partition, market, collateral)
         alone = isolated_positions(holdings)
-        assert partition.isolated is not None
         n_shared = int((~partition.isolated).sum())
         inside = Partition(
             position_pool=partition.position_pool[~alone],
