@@ -111,6 +111,18 @@ APART static void split(int64_t n_groups, const int64_t *restrict start, const i
 typedef double pair __attribute__((vector_size(16)));
 typedef int64_t pair_bits __attribute__((vector_size(16)));
 
+/* The first number where the mask is -1, 0.0 where it is 0. By the instruction for doubles, as an addition would wait for what
+ * comes from one for integers. */
+KERNEL_INLINE pair kept(pair value, int64_t mask)
+{
+    const pair_bits bits = {mask, 0};
+#if defined(__SSE2__)
+    return (pair)_mm_and_pd((__m128d)value, (__m128d)bits);
+#else
+    return (pair)((pair_bits)value & bits);
+#endif
+}
+
 /* The same for groups of which none is empty, without a loop over the lines of each, whose end would be guessed: every line
  * stores what its group has so far, and a mask clears the sum behind the last one. */
 APART static void split_flat(int64_t n_groups, const int64_t *restrict start, const int32_t *restrict row,
@@ -137,7 +149,7 @@ APART static void split_flat(int64_t n_groups, const int64_t *restrict start, co
         sum[g] = total[0];
         general[g + 1] = n;
         g += 1 + keep[line];
-        total = (pair)((pair_bits)total & (pair_bits){keep[line], 0});
+        total = kept(total, keep[line]);
     }
 }
 #endif
