@@ -313,8 +313,8 @@ def statuses(
     reached = maintenance > maintenance_collateral if liquidates_at == "excess" else maintenance >= maintenance_collateral
     liquidation = reached & ((maintenance > 0) | (maintenance_collateral < 0))
     met = initial <= initial_collateral  # nan is not healthy
-    one = np.int8(1)  # small numbers, as there may be many
-    return np.int8(2) * liquidation + (one - liquidation) * (one - met)
+    one = np.int8(1) if isinstance(met, np.ndarray) else 1  # small numbers of many pools, plain ones of a single one
+    return (one + one) * liquidation + (one - liquidation) * (one - met)
 
 
 def utilised(requirement: Array, collateral: Array) -> Array:
