@@ -99,9 +99,24 @@ def test_explain_of_an_unknown_account(assessment):
         assessment.explain("nobody")
 
 
-@pytest.mark.parametrize(("threads", "block"), [(1, 1), (2, 13), (7, 50), (7, 1), (2, None)])
-def test_threads_and_blocks_do_not_change_a_bit(assessment, threads, block):
-    again = assessment.regime.assess(assessment.book, assessment.market, threads=threads, block=block)
+def shuffled(rows):
+    """Rows in no order of accounts, those of an account as they were."""
+    order = np.empty(len(rows.account), dtype=np.int64)
+    places = np.random.default_rng(0).permutation(rows.account)
+    order[np.argsort(places, kind="stable")] = np.argsort(rows.account, kind="stable")
+    columns = {name: getattr(rows, name) for name in type(rows).__slots__}
+    return replace(rows, **{name: column[order] for name, column in columns.items() if column is not None})
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize(("threads", "block"), [(1, 1), (2, 13), (7, 50), (7, 1), (2, None), (3, 16), (2, 256)])
+def test_threads_blocks_and_the_order_of_rows_do_not_change_a_bit(assessment, monkeypatch, threads, block, mixed):
+    monkeypatch.setattr("margin.threads.ROWS", 1)
+    book = assessment.book
+    if mixed:
+        book = replace(book, **{name: shuffled(getattr(book, name)) for name in ("positions", "orders", "balances")})
+        assert (np.diff(book.positions.account) < 0).any()
+    again = assessment.regime.assess(book, assessment.market, threads=threads, block=block)
     for name, column in assessment.columns().items():
         other = again.columns()[name]
         if isinstance(column, np.ndarray):

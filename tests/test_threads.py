@@ -10,10 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from margin import columns
+from margin import Book, columns
 from margin.errors import DataError
 from margin.io import parquet
-from margin.threads import each, give_way, in_order, processors
+from margin.params import STATUSES
+from margin.threads import ROWS, each, for_rows, give_way, in_order, processors
+from margin.venues import load
 
 pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
@@ -73,9 +75,20 @@ def test_a_column_that_is_not_read_to_its_end_waits_for_no_thread(tmp_path, monk
     free.set()
 
 
+def test_no_thread_is_started_for_a_small_book(market, monkeypatch):
+    book = Book.of(positions={"account": ["b", "a", "b"], "instrument": ["BTC-PERPETUAL"] * 3, "quantity": [1.0, 2.0, 3.0]})
+    regime = load("deribit").regime("segregated_standard", as_of="2026-02-15", accept=STATUSES)
+    monkeypatch.setattr(threading.Thread, "start", lambda self: pytest.fail("a thread was started"))
+    assert len(regime.assess(book, market, threads=4)) == 2
+
+
 def test_all_processors_are_at_least_one():
     assert processors(0) >= 1
     assert processors(5) == 5
+
+
+def test_threads_have_rows_enough():
+    assert [for_rows(3, rows) for rows in (0, ROWS, 2 * ROWS - 1, 2 * ROWS, 9 * ROWS)] == [1, 1, 1, 2, 3]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
@@ -83,5 +96,5 @@ def test_only_the_thread_that_gives_way_does():
     before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     with ThreadPoolExecutor(1, initializer=give_way) as background:
         there = background.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result()
-    assert there == 19
+    assert there == 10
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before

@@ -74,6 +74,9 @@ def check_columns(columns: Sequence[Any], length: int) -> None:
     for position, column in enumerate(columns):
         dtypes(**{f"columns[{position}]": (column, column.dtype.str, 1)})
         check_length(f"columns[{position}]", column, length)
+        if column.dtype.hasobject:
+            message = f"columns[{position}] holds objects; expected numbers"
+            raise ValueError(message)
         if column.itemsize not in {1, 4, 8}:
             message = f"columns[{position}] has entries of {column.itemsize} bytes; expected 1, 4 or 8"
             raise ValueError(message)

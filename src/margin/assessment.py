@@ -13,7 +13,7 @@ from margin.ids import Coded
 from margin.models.requirement import Prepared, Requirement, UnitResults
 from margin.names import Names, named, pools_of, spelled
 from margin.pools.holdings import MONEY, Partition, PoolValue
-from margin.threads import each
+from margin.threads import each, for_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,7 +87,7 @@ class Results:
             columns.append([u.pool + np.int32(offset) for u, offset in zip(units, rows, strict=True)])
             columns += [[getattr(u, name) for u in units] for name in ("unit", "worst_loss", "scenario")]
             columns += [[u.charges[name] for u in units] for name in units[0].charges]
-        joined = iter(each(np.concatenate, columns, threads))
+        joined = iter(each(np.concatenate, columns, for_rows(threads, sum(len(part.account) for part in parts))))
         return cls(
             **{name: next(joined) for name in names},
             components={name: next(joined) for name in parts[0].components},

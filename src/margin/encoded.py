@@ -15,7 +15,7 @@ from margin.contracts import option_worth, unrealised_pnl
 from margin.errors import DataError
 from margin.market import SPOT, Market
 from margin.pools.holdings import Holdings
-from margin.threads import each, processors
+from margin.threads import each, for_rows
 
 Codes = NDArray[np.int32]
 Offsets = NDArray[np.int64]
@@ -118,11 +118,13 @@ class Encoded:
     def in_blocks(self, block: int, *, threads: int = 1) -> Encoded:
         """The same with its rows moved together by blocks of so many accounts, so that reading a block does not wait for memory.
 
-        Rows of an account keep their order. Only whole blocks can be asked for. Where a block can be cut into `PARTS`, rows are
-        moved together by them.
+        Rows of an account keep their order. Only whole blocks can be asked for. Where a block can be cut into `PARTS` of some
+        accounts each, rows are moved together by them; blocks of a few accounts are left as they are.
         """
+        if block < PARTS:
+            return self
         book, moved = self.book, {}
-        part = block // PARTS if block % PARTS == 0 else block
+        part = block // PARTS if block % PARTS == 0 and block >= PARTS * PARTS else block
         for name in ("positions", "orders", "balances"):
             by: ByAccount = getattr(self, name)
             if by.bounds is None:
@@ -226,7 +228,7 @@ class Encoded:
 
 def _occurring(code: Codes, n_codes: int, threads: int) -> NDArray[np.bool_]:
     """Which codes there are, looked for on so many threads."""
-    parts = np.array_split(code, processors(threads))
+    parts = np.array_split(code, for_rows(threads, len(code)))
     found: NDArray[np.bool_] = np.any(each(lambda part: kernels.occurring(part, n_codes), parts, threads), axis=0)
     return found
 
@@ -241,7 +243,7 @@ def _least(cell: NDArray[np.int64], values: NDArray[np.float64], shape: tuple[in
 def _moved(rows: Any, n_accounts: int, block: int, threads: int) -> tuple[Any, ByAccount]:
     """Rows of positions, orders or balances in the order of blocks."""
     columns = {name: getattr(rows, name) for name in type(rows).__slots__ if getattr(rows, name) is not None}
-    start, moved = kernels.arranged(rows.account, n_accounts, block, list(columns.values()), processors(threads))
+    start, moved = kernels.arranged(rows.account, n_accounts, block, list(columns.values()), for_rows(threads, len(rows.account)))
     new = replace(rows, **dict(zip(columns, moved, strict=True)))
     return new, ByAccount(new.account, n_accounts, block, start)
 

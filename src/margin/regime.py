@@ -96,7 +96,7 @@ class Regime:
         book : Book
         market : Market
         threads : int
-            Threads over blocks of accounts; 0 takes all processors. The result does not depend on it.
+            Threads for what takes long, above all blocks of accounts; 0 takes all processors. The result does not depend on it.
         block : int, optional
             Accounts per block, by default as many as suits the cache. The result does not depend on it.
         units : bool

@@ -16,6 +16,10 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
+ROWS = 1 << 16
+"""Rows that are worth starting a thread for."""
+
+
 def processors(threads: int) -> int:
     """So many threads; 0 takes all processors."""
     if threads:
@@ -23,11 +27,19 @@ def processors(threads: int) -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def for_rows(threads: int, rows: int) -> int:
+    """So many threads (0 takes all processors), but none for fewer than `ROWS` rows of a table."""
+    return max(1, min(processors(threads), rows // ROWS))
+
+
 def give_way() -> None:
-    """Let this thread run where the others leave a processor idle; only Linux knows the priority of a thread."""
+    """Let this thread run behind the others, for a tenth of their share; only Linux knows the priority of a thread.
+
+    Not less, as somebody may wait for it in the end, and it holds the GIL now and then.
+    """
     if sys.platform == "linux":
         with suppress(OSError):  # where it is not allowed, the thread takes its turns
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 @contextmanager

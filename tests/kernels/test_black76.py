@@ -52,13 +52,15 @@ def test_kernel_agrees_with_its_twin(forward, strike, years, vol, sign):
 
 @given(st.data())
 def test_grid_is_the_single_price_under_each_scenario(data):
-    n, n_scenarios = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 40))
+    # beyond options priced together, vols that are selected, scenarios of one tile
+    n, n_scenarios = data.draw(st.sampled_from([1, 2, 5, 33, 65])), data.draw(st.sampled_from([1, 2, 33, 40, 257]))
+    n_vols = data.draw(st.sampled_from([1, 3, 8, 9]))
     random = np.random.default_rng(data.draw(st.integers(0, 1000)))
     forward, strike = random.uniform(1, 1e5, n), random.uniform(1, 1e5, n)
     years, sign = random.uniform(0, 2, n), random.choice([-1.0, 1.0], n)
-    vols = np.where(random.random((n, 3)) < 0.2, 0.0, random.uniform(0.01, 2, (n, 3)))
+    vols = np.where(random.random((n, n_vols)) < 0.2, 0.0, random.uniform(0.01, 2, (n, n_vols)))
     unit = random.integers(0, 2, n).astype(np.int32)
-    move, index = random.uniform(-0.9, 5, (2, n_scenarios)), random.integers(0, 3, n_scenarios).astype(np.int32)
+    move, index = random.uniform(-0.9, 5, (2, n_scenarios)), random.integers(0, n_vols, n_scenarios).astype(np.int32)
     grid = _core.black76_grid(forward, strike, years, sign, vols, unit, move, index)
     assert grid.shape == (n, n_scenarios)
     for s in range(n_scenarios):

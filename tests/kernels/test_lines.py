@@ -79,7 +79,8 @@ def test_large_codes_are_in_the_block_they_are_in(block):
     most = (1 << 31) - 1
     first = np.arange(0, most, block, dtype=np.int64)
     code = np.unique(np.clip(np.concatenate((first, first + 1, first - 1)), 0, most - 1)).astype(np.int32)
-    start, _ = _core.arranged(code, most, block, [])
+    start, (moved,) = _core.arranged(code, most, block, [code])
+    np.testing.assert_array_equal(moved, code)  # which ascends
     np.testing.assert_array_equal(np.diff(start), np.bincount(code // np.int32(block), minlength=-(-most // block)))
 
 
@@ -87,6 +88,14 @@ def test_more_lines_than_can_be_numbered_are_refused():
     _checks.check_line_count(2**32)
     with pytest.raises(ValueError, match=r"there are 4294967297 lines; expected at most 4294967296"):
         _checks.check_line_count(2**32 + 1)
+
+
+@pytest.mark.parametrize("name", ["group", "net"])
+def test_lines_are_counted_before_they_are_numbered(monkeypatch, name):
+    monkeypatch.setattr(_checks, "_MOST_LINES", 2)
+    three = np.zeros(3, np.int32)
+    arguments = {"group": (three, three, 1), "net": (three, three, np.zeros(3), np.zeros(1, np.int32), 1)}[name]
+    refused_alike(name, *arguments)
 
 
 @given(data=st.data(), n=st.integers(0, 40))
@@ -224,6 +233,7 @@ HOSTILE = {
     "a code without a number": ("translated", np.array([0, 2], I4), np.zeros(2, I4)),
     "no threads": ("arranged", ONE, 1, 1, [], 0),
     "a code beyond, on several threads": ("arranged", np.array([0, 0, 5, 7], I4), 5, 1, [], 3),
+    "a column of objects": ("arranged", ONE, 1, 1, [np.array([None])]),
     "a column of names": ("arranged", ONE, 1, 1, [np.array(["abc"])]),
     "code beyond": ("bounds", np.array([0, 3], I4), 3),
     "negative code": ("occurring", np.array([-1], I4), 3),

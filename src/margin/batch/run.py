@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import sys
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +16,12 @@ import numpy as np
 
 from margin import io, kernels
 from margin.assessment import Assessment
+from margin.batch.inputs import hashed_beside
 from margin.batch.results import result_folder
 from margin.batch.summary import RunSummary, summarise
 from margin.errors import DataError
 from margin.market import Market
 from margin.regime import Regime
-from margin.threads import give_way
 from margin.venues.named import NamedRegime
 
 ASSESSMENTS, UNITS, MANIFEST = "assessments.parquet", "units.parquet", "manifest.json"
@@ -33,9 +31,6 @@ RATIOS = ("utilisation", "initial_utilisation")
 
 FORMAT = 2
 """Version of the manifest: 2 added what a regime is asked for by, and the snapshot's whole path."""
-
-PIECE = 1 << 24
-"""Bytes of a file that are hashed at once."""
 
 Progress = Callable[[str, float], None]
 
@@ -92,9 +87,8 @@ def run(
     clock = _Clock()
     with (
         result_folder(folder, (ASSESSMENTS, UNITS, MANIFEST), overwrite=overwrite) as partial,
-        ThreadPoolExecutor(1, initializer=give_way) as background,  # nobody waits for it before the end
+        hashed_beside(source) as hashes,
     ):
-        hashes = background.submit(file_hashes, source)
         show("load", 0.0)
         loaded = io.read_snapshot(source, strict=strict)
         book, market = loaded.book, loaded.market
@@ -126,11 +120,12 @@ def run(
             show("write", 0.0)
             summary = summarise(source, folder, assessment)  # while the last results are written
             clock.lap("summary")
+        files = hashes()
         clock.lap("write")
         stages = {"load": clock.seconds["load"], **assessment.timings, "write": clock.seconds["write"]}
         summary = replace(summary, seconds={**stages, "total": clock.total}, peak_memory=peak_memory())
         named = replace(regime, as_of=rules.provenance.get("as_of", regime.as_of)) if isinstance(regime, NamedRegime) else None
-        manifest = _manifest(summary, assessment, files=hashes.result(), threads=threads, named=named)
+        manifest = _manifest(summary, assessment, files=files, threads=threads, named=named)
         partial(MANIFEST).write_text(json.dumps(manifest, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     show("write", 1.0)
     return summary
@@ -166,19 +161,6 @@ def peak_memory() -> int | None:
         return None
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def file_hashes(source: Path) -> dict[str, dict[str, Any]]:
-    """SHA-256 and size of every input file."""
-    files = [source] if source.is_file() else sorted(path for path in source.iterdir() if path.is_file())
-    hashes = {}
-    for path in files:
-        sha256 = hashlib.sha256()
-        with path.open("rb") as file:
-            while piece := file.read(PIECE):  # of a size that the GIL is hardly ever asked for
-                sha256.update(piece)
-        hashes[path.name] = {"sha256": sha256.hexdigest(), "bytes": path.stat().st_size}
-    return hashes
 
 
 def _check_finite(columns: Mapping[str, Any], *, first: int) -> None:

@@ -54,7 +54,7 @@ def write_tables(folder: Path, tables: Mapping[str, Columns]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FileColumn:
-    """A column of a Parquet file, read when it is asked for: of a long table one column at a time is in memory."""
+    """A column of a Parquet file, read when it is asked for: of a long table only those that are being encoded are in memory."""
 
     path: Path
     name: str

@@ -7,7 +7,6 @@ tables (see `margin.tables`). The folder may hold ``params.toml``, a parameter o
 from __future__ import annotations
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,12 +85,8 @@ def read_snapshot(path: str | Path, *, strict: bool = False) -> Snapshot:
     if missing:
         problem = f"{path} has no table {missing[0]!r}"
         raise DataError(problem, table=missing[0], hint=f"A snapshot has {', '.join(_MARKET)}, and tables of the book.")
-    # Tables are handed over one by one, so that each can be freed once it is encoded.
-    of_market = {name: tables.pop(name) for name in _MARKET}
-    with ThreadPoolExecutor(1) as beside:
-        book = beside.submit(Book.of, **tables, strict=strict)
-        market = Market.of(time=header["time"], **of_market)
-        return Snapshot(market, book.result(), params)
+    market = Market.of(time=header["time"], **{name: tables.pop(name) for name in _MARKET})
+    return Snapshot(market, Book.of(**tables, strict=strict), params)
 
 
 def write_snapshot(path: str | Path, tables: Mapping[str, object], time: object) -> None:

@@ -36,7 +36,7 @@ class Risk(NamedTuple):
     ----------
     lines : Lines
         Those that take part.
-    units, leaves : Segments
+    units : Segments
     worst : ndarray of float64, shape (n_units,)
         Largest loss over scenarios and competing charges.
     scenario : ndarray of int32, shape (n_units,)
@@ -48,7 +48,6 @@ class Risk(NamedTuple):
 
     lines: Lines
     units: Segments
-    leaves: Segments
     worst: Array
     scenario: Codes
     shown: dict[str, Array]
@@ -182,7 +181,7 @@ class PreparedPortfolio:
         return self._risk(self._inside(lines))
 
     def _risk(self, lines: Lines) -> Risk:
-        """The same from lines that all stand in a unit."""
+        """Amounts of the units of all pools, from lines that all stand in a unit."""
         return self.amounts(lines, *(lines.runs or self.runs(lines)))
 
     def runs(self, lines: Lines) -> tuple[Segments, Segments]:
@@ -192,7 +191,7 @@ class PreparedPortfolio:
         return units, segments(lines, self.leaf) if by_leaf else units
 
     def amounts(self, lines: Lines, units: Segments, leaves: Segments) -> Risk:
-        """The same, and given the runs of each unit and leaf."""
+        """Amounts of the units of all pools, from lines that all stand in a unit and the runs of each unit and leaf."""
         lines = self._hedging(lines, units)
         worst, scenario = self.stress.worst(lines, units, leaves)
         by_scenarios = worst = _rounded(worst, self.worst_decimals)
@@ -208,7 +207,7 @@ class PreparedPortfolio:
         for name, minimum in self.minimum.items():
             shown[name] = minimum(lines, units, leaves)
             parts[EXCESS_OF + name] = np.maximum(shown[name] - sum(parts.values(), np.zeros(len(units))), 0.0)
-        return Risk(lines, units, leaves, worst, scenario, shown, parts)
+        return Risk(lines, units, worst, scenario, shown, parts)
 
     def order_sets_of(self, lines: Lines, orders: OrderLines, positions: Risk) -> Array:
         """By how much initial margins of units rise when all buy orders, or all sell orders, are filled: the larger, at least 0.

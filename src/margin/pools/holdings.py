@@ -38,7 +38,8 @@ class Holdings:
     n_accounts : int
     account, row : ndarray of int32, shape (n_positions,)
         Account within the block, instrument of the market.
-    quantity : ndarray of float64, shape (n_positions,), contracts, long > 0
+    quantity : ndarray of float64, shape (n_positions,)
+        Contracts, long > 0.
     since_entry : ndarray of float64, shape (n_positions,), or None
         Unrealised P&L in settlement currency; None where positions are settled to the mark.
     option_worth : ndarray of float64, shape (n_rows,)

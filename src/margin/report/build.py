@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from margin import io
-from margin.batch.run import file_hashes
+from margin.batch.inputs import file_hashes
 from margin.errors import DataError, MarginError
 from margin.ids import Ids
 from margin.io.files import replacing
