@@ -95,6 +95,7 @@ def test_cure_ends_a_shortfall(folder):
     assert after[0]["status_after"] == "healthy"
 
 
+@pytest.mark.slow
 def test_compare_one_account_and_all(folder, tmp_path):
     regimes = ("--regime", "deribit:cross_standard", "--regime", "deribit:cross_portfolio")
     one = table(cli("compare", "demo/snapshot", WHO, *regimes, "--json", cwd=folder))

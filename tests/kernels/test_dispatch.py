@@ -49,6 +49,7 @@ def test_the_result_is_published():
     assert all(digest in page.read_text(encoding="utf-8") for digest in PUBLISHED.values())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("clang"), reason="no clang: apt-get install clang")
 def test_another_compiler_gives_the_published_result(tmp_path):
     environment = built(tmp_path, CC="clang", LDSHARED="clang -shared")

@@ -45,6 +45,7 @@ def test_kernels_take_no_more_instructions_than_they_did(tmp_path):
     assert {name: count for name, count in found.items() if count > MOST[name]} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("cc"), reason="needs a compiler")
 @pytest.mark.parametrize(
     ("flag", "instead", "seen"),

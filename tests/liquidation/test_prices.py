@@ -64,6 +64,7 @@ def scanned(now, terms, *, up):
     return outer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inverse", [False, True])
 def test_solver_against_a_scan(inverse):
     rng = np.random.default_rng(int(inverse))
